@@ -1,0 +1,3 @@
+module github.com/refrain-lm/refrain
+
+go 1.26
