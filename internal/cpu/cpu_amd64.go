@@ -1,0 +1,51 @@
+package cpu
+
+import (
+	"strings"
+
+	"golang.org/x/sys/cpu"
+)
+
+// cpuid executes CPUID with the given leaf and subleaf.
+//
+//go:noescape
+func cpuid(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32)
+
+// hasAVX2 includes the check that the operating system saves the upper halves.
+func hasAVX2() bool { return cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasOSXSAVE }
+
+// brand reads the 48 bytes of leaves 0x80000002 to 0x80000004.
+func brand() string {
+	const first, last = 0x80000002, 0x80000004
+	if highest, _, _, _ := cpuid(0x80000000, 0); highest < last {
+		return ""
+	}
+	var name []byte
+	for leaf := uint32(first); leaf <= last; leaf++ {
+		a, b, c, d := cpuid(leaf, 0)
+		for _, word := range [...]uint32{a, b, c, d} {
+			name = append(name, byte(word), byte(word>>8), byte(word>>16), byte(word>>24))
+		}
+	}
+	text, _, _ := strings.Cut(string(name), "\x00")
+	return strings.Join(strings.Fields(text), " ")
+}
+
+func features() []string {
+	var list []string
+	for _, f := range []struct {
+		name string
+		has  bool
+	}{
+		{"avx2", cpu.X86.HasAVX2},
+		{"fma", cpu.X86.HasFMA},
+		{"avx512", cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL},
+		{"avx512-bf16", cpu.X86.HasAVX512BF16},
+		{"amx-bf16", cpu.X86.HasAMXBF16},
+	} {
+		if f.has {
+			list = append(list, f.name)
+		}
+	}
+	return list
+}
