@@ -1,0 +1,114 @@
+package checkpoint
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Handle is a file being written.
+type Handle interface {
+	io.Writer
+	Sync() error // returns once the content is on the disk
+	Close() error
+}
+
+// FS is every way in which this package changes a disk. Names are paths of the
+// operating system. [OS] is the real one; tests stand between.
+type FS interface {
+	Create(name string) (Handle, error) // a new file; an old one, or a link, of that name is removed first
+	Mkdir(name string) error            // fails where name exists
+	Rename(from, to string) error       // a file replaces a file; a folder needs a free name
+	Remove(name string) error           // with all that is in it; a missing name is no error
+	SyncDir(name string) error          // returns once the names in the folder are on the disk
+}
+
+// OS is the operating system's file system.
+type OS struct{}
+
+// Create removes what has the name first and then insists on a new file, so
+// that a link left by somebody else is never written through.
+func (OS) Create(name string) (Handle, error) {
+	if err := os.RemoveAll(name); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+}
+
+// Mkdir makes one folder.
+func (OS) Mkdir(name string) error { return os.Mkdir(name, 0o755) }
+
+// Rename moves a file or folder within one file system.
+func (OS) Rename(from, to string) error { return os.Rename(from, to) }
+
+// Remove removes a file, or a folder with its content.
+func (OS) Remove(name string) error { return os.RemoveAll(name) }
+
+// SyncDir makes the names in a folder durable. Windows has no such call and
+// does it by itself.
+func (OS) SyncDir(name string) error { return syncDir(name) }
+
+// ReplaceFile makes write's output the content of path, all or nothing: it is
+// written to a temporary file in the same folder, synced, renamed over path,
+// and the folder is synced. On an error the former file, if any, is untouched
+// and the temporary one is removed. Only one process may replace one path at a
+// time; see [Lock].
+func ReplaceFile(fsys FS, path string, write func(io.Writer) error) error {
+	dir, base := filepath.Split(path)
+	if dir == "" {
+		dir = "."
+	}
+	tmp := filepath.Join(dir, ".tmp-"+base)
+	n, _, err := writeFile(fsys, tmp, write)
+	if err == nil {
+		err = fsys.Rename(tmp, path)
+	}
+	if err != nil {
+		// The first error is the one to report; a leftover is overwritten by the next try.
+		_ = fsys.Remove(tmp)
+		return saveError(path, n, err)
+	}
+	if err := fsys.SyncDir(dir); err != nil {
+		return saveError(path, 0, err)
+	}
+	return nil
+}
+
+// writeFile writes one synced file and returns its size and SHA-256. After an
+// error the size is what write produced if it got to its end, else 0.
+func writeFile(fsys FS, path string, write func(io.Writer) error) (size int64, sum [sha256.Size]byte, err error) {
+	h, err := fsys.Create(path)
+	if err != nil {
+		return 0, sum, err
+	}
+	hash := sha256.New()
+	count := &counter{w: io.MultiWriter(h, hash)}
+	buf := bufio.NewWriterSize(count, 1<<17)
+	err = write(buf)
+	if err == nil {
+		size = count.n + int64(buf.Buffered())
+		err = buf.Flush()
+	}
+	if err == nil {
+		err = h.Sync()
+	}
+	if cerr := h.Close(); err == nil {
+		err = cerr
+	}
+	hash.Sum(sum[:0])
+	return size, sum, err
+}
+
+// counter counts the bytes that came through.
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
