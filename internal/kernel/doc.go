@@ -1,0 +1,21 @@
+// Package kernel holds the arithmetic that decides how fast everything is:
+// matrix products, fused gates, softmax with cross-entropy, optimizer passes.
+// It knows nothing of layers or models.
+//
+// Every routine's doc comment is its contract, and the plain Go body with the
+// suffix Generic is that contract in code; it compiles everywhere and the tests
+// hold the assembly to it. All matrices are float32, row-major, with a leading
+// dimension (ld) that counts elements from one row to the next. A routine is
+// single-threaded unless it takes a *parallel.Pool, where nil means one thread.
+//
+// # Arithmetic
+//
+// Each element of a product is one chain of multiply-adds, k ascending, which
+// continues from what C held. Neither the tile that computes an element, nor
+// the number of rows, threads or panels, nor blocking over k changes that, so
+// it does not change a bit. With assembly the chain is fused; the generic body
+// leaves that to the compiler, which fuses on arm64 and not on amd64.
+//
+// Elementwise functions give an element the same bits wherever it lies in a
+// row. Sums are trees fixed by the length alone.
+package kernel

@@ -1,0 +1,81 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/refrain-lm/refrain/internal/parallel"
+)
+
+// Gemm adds a product to some panels of columns of C:
+//
+//	C[i,j] += Σ_k A[i,k]·B[k,j]    for 16·p0 ≤ j < min(16·p1, N)
+//
+// c is the whole C [m,N] with leading dimension ldc, a is A [m,K] with lda. The
+// sum is one chain of multiply-adds, k ascending, that continues from C. It
+// allocates nothing.
+func Gemm(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int) {
+	wantProduct("Gemm", c, ldc, a, lda, m, b)
+	if p0 < 0 || p1 > b.Panels() || p0 > p1 {
+		panic(fmt.Sprintf("kernel: Gemm: panels %d to %d, want a part of 0 to %d", p0, p1, b.Panels()))
+	}
+	if m == 0 || b.K == 0 {
+		return
+	}
+	gemm(c, ldc, a, lda, m, b, p0, p1)
+}
+
+// GemmPool is [Gemm] for all panels, with rows and panels divided over the
+// workers of the pool.
+func GemmPool(pool *parallel.Pool, c []float32, ldc int, a []float32, lda, m int, b *Packed) {
+	wantProduct("GemmPool", c, ldc, a, lda, m, b)
+	if m == 0 || b.K == 0 || b.N == 0 {
+		return
+	}
+	pool.For(b.Panels(), 1, func(lo, hi int) { gemm(c, ldc, a, lda, m, b, lo, hi) })
+}
+
+func wantProduct(routine string, c []float32, ldc int, a []float32, lda, m int, b *Packed) {
+	wantMatrix(routine, "a", len(a), m, b.K, lda)
+	wantMatrix(routine, "c", len(c), m, b.N, ldc)
+}
+
+func gemm(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int) {
+	for p := p0; p < p1; p++ {
+		j := p * PanelWidth
+		tileGeneric(c[j:], ldc, a, lda, 1, m, b.K, b.panel(p), min(PanelWidth, b.N-j))
+	}
+}
+
+// tileGeneric adds A·panel to rows × cols of C, cols ≤ PanelWidth. Element
+// (i,k) of A lies at a[i*rs+k*ks].
+func tileGeneric(c []float32, ldc int, a []float32, rs, ks, rows, k int, panel []float32, cols int) {
+	panel = panel[:k*PanelWidth]
+	for i := range rows {
+		row := c[i*ldc : i*ldc+cols]
+		j := 0
+		for ; j+4 <= cols; j += 4 {
+			x := row[j : j+4 : j+4]
+			c0, c1, c2, c3 := x[0], x[1], x[2], x[3]
+			at := i * rs
+			for l := j; l+4 <= len(panel); l += PanelWidth {
+				b := panel[l : l+4 : l+4]
+				y := a[at]
+				c0 += y * b[0]
+				c1 += y * b[1]
+				c2 += y * b[2]
+				c3 += y * b[3]
+				at += ks
+			}
+			x[0], x[1], x[2], x[3] = c0, c1, c2, c3
+		}
+		for ; j < cols; j++ {
+			sum := row[j]
+			at := i * rs
+			for l := j; l < len(panel); l += PanelWidth {
+				sum += a[at] * panel[l]
+				at += ks
+			}
+			row[j] = sum
+		}
+	}
+}

@@ -1,0 +1,99 @@
+package kernel
+
+import (
+	"unsafe"
+
+	"github.com/refrain-lm/refrain/internal/parallel"
+)
+
+// PanelWidth is the number of columns in one panel of a [Packed] matrix.
+const PanelWidth = 16
+
+// Packed is the right operand B [K,N] of a product, cut into panels of
+// [PanelWidth] columns that a product reads from front to back:
+//
+//	Data[(p*K+k)*PanelWidth+j] = B[k, p*PanelWidth+j]
+//
+// with zeros beyond column N. The zero value is ready; packing again reuses the
+// memory. Products may share a Packed; packing needs it alone.
+type Packed struct {
+	K, N int
+	Data []float32
+}
+
+// Panels is the number of panels, the last of which may be partly zeros.
+func (b *Packed) Panels() int { return (b.N + PanelWidth - 1) / PanelWidth }
+
+// Pack copies B from src [k,n] with leading dimension ld.
+func (b *Packed) Pack(pool *parallel.Pool, src []float32, k, n, ld int) {
+	wantMatrix("Pack", "src", len(src), k, n, ld)
+	b.shape(k, n)
+	if k == 0 {
+		return
+	}
+	pool.For(b.Panels(), 1, func(lo, hi int) {
+		for p := lo; p < hi; p++ {
+			packPanel(b.panel(p), src[p*PanelWidth:], k, min(PanelWidth, n-p*PanelWidth), ld)
+		}
+	})
+}
+
+// PackT copies the transpose of src [n,k] with leading dimension ld, so that
+// B[k,n] = src[n,k]: the form in which weights [out,in] multiply rows.
+func (b *Packed) PackT(pool *parallel.Pool, src []float32, k, n, ld int) {
+	wantMatrix("PackT", "src", len(src), n, k, ld)
+	b.shape(k, n)
+	if k == 0 {
+		return
+	}
+	pool.For(b.Panels(), 1, func(lo, hi int) {
+		for p := lo; p < hi; p++ {
+			packPanelT(b.panel(p), src[p*PanelWidth*ld:], k, min(PanelWidth, n-p*PanelWidth), ld)
+		}
+	})
+}
+
+func (b *Packed) panel(p int) []float32 {
+	size := b.K * PanelWidth
+	return b.Data[p*size : (p+1)*size]
+}
+
+func (b *Packed) shape(k, n int) {
+	b.K, b.N = k, n
+	b.Data = grow(b.Data, b.Panels()*k*PanelWidth)
+}
+
+// grow returns a slice of n elements that begins at a cache line, the old one
+// where it is large enough. The contents are unspecified.
+func grow(old []float32, n int) []float32 {
+	if cap(old) >= n {
+		return old[:n]
+	}
+	const line = 64 / 4
+	fresh := make([]float32, n+line-1)
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(fresh)))/4) & (line - 1)
+	return fresh[skip : skip+n : skip+n]
+}
+
+// packPanel copies k rows of cols ≤ PanelWidth columns and fills up with zeros.
+func packPanel(panel, src []float32, k, cols, ld int) {
+	for i := range k {
+		row := panel[i*PanelWidth : (i+1)*PanelWidth]
+		copy(row, src[i*ld:i*ld+cols])
+		clear(row[cols:])
+	}
+}
+
+// packPanelT does the same with src transposed: cols rows of k columns.
+func packPanelT(panel, src []float32, k, cols, ld int) {
+	for j := range cols {
+		for i, x := range src[j*ld : j*ld+k] {
+			panel[i*PanelWidth+j] = x
+		}
+	}
+	for j := cols; j < PanelWidth; j++ {
+		for i := range k {
+			panel[i*PanelWidth+j] = 0
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package kernel
+
+import (
+	"fmt"
+	"math"
+)
+
+// SoftmaxLoss takes rows of n logits, len(want) of them one after another, and
+// gives the cross-entropy of each against want[i] in [0,n):
+//
+//	loss[i] = log Σ_j exp(logits[i,j]) − logits[i, want[i]]    (nats)
+//
+// With grad, each row becomes scale·(softmax − onehot(want[i])), the gradient of
+// scale·Σ loss. A row with want[i] = −1 is not counted: its loss is 0 and its
+// gradient zero. Without grad the contents of the rows are unspecified after.
+func SoftmaxLoss(logits []float32, n int, want []int32, loss []float32, grad bool, scale float32) {
+	if n < 1 {
+		panic(fmt.Sprintf("kernel: SoftmaxLoss: rows of %d logits, want at least 1", n))
+	}
+	wantLen("SoftmaxLoss", "logits", len(logits), len(want)*n)
+	wantLen("SoftmaxLoss", "loss", len(loss), len(want))
+	for i, id := range want {
+		if id < -1 || int(id) >= n {
+			panic(fmt.Sprintf("kernel: SoftmaxLoss: want[%d] = %d, want −1 or an id below %d", i, id, n))
+		}
+		row := logits[i*n : (i+1)*n]
+		if id < 0 {
+			loss[i] = 0
+			if grad {
+				clear(row)
+			}
+			continue
+		}
+		largest, wanted := maxElement(row), row[id]
+		if !grad {
+			loss[i] = logSum(sumExp(row, largest), largest, wanted)
+			continue
+		}
+		sum := expSum(row, largest)
+		loss[i] = logSum(sum, largest, wanted)
+		Scale(row, scale/sum)
+		row[id] -= scale
+	}
+}
+
+// LogSumExp returns log Σ exp(row[j]), and −Inf for an empty row.
+func LogSumExp(row []float32) float32 {
+	if len(row) == 0 {
+		return float32(math.Inf(-1))
+	}
+	largest := maxElement(row)
+	return logSum(sumExp(row, largest), largest, 0)
+}
+
+// Softmax computes row[j] = exp(row[j]) / Σ exp(row) in place. Terms under
+// 1e-30 of the largest are zero.
+func Softmax(row []float32) {
+	if len(row) == 0 {
+		return
+	}
+	Scale(row, 1/expSum(row, maxElement(row)))
+}
+
+// logSum is log(sum) + largest − less, rounded once.
+func logSum(sum, largest, less float32) float32 {
+	if math.IsInf(float64(largest), 0) {
+		return largest - less
+	}
+	return float32(math.Log(float64(sum)) + float64(largest) - float64(less))
+}
+
+func maxElement(x []float32) float32           { return maxGeneric(x) }
+func expSum(x []float32, less float32) float32 { return expSumGeneric(x, less, true) }
+func sumExp(x []float32, less float32) float32 { return expSumGeneric(x, less, false) }
+
+// maxGeneric returns the largest element of x, which must not be empty, NaN if
+// there is one.
+func maxGeneric(x []float32) float32 {
+	largest := x[0]
+	for _, v := range x {
+		if v > largest || v != v {
+			largest = v
+		}
+	}
+	return largest
+}
+
+// expSumGeneric returns Σ exp(x[j]−less) and, if keep is set, leaves the terms
+// in x. Element j is added to sum j mod 32; the sums are added pairwise:
+// s[j]+s[j+16], then +8, +4, +2, +1.
+func expSumGeneric(x []float32, less float32, keep bool) float32 {
+	var s [32]float32
+	for j, v := range x {
+		e := expSoftmax(v - less)
+		if keep {
+			x[j] = e
+		}
+		s[j%32] += e
+	}
+	for half := 16; half > 0; half /= 2 {
+		for j := range half {
+			s[j] += s[j+half]
+		}
+	}
+	return s[0]
+}
