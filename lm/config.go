@@ -1,0 +1,223 @@
+package lm
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// Version is the version of config.json that this package writes.
+const Version = 1
+
+// KindRecurrent is the Kind of every model of this package.
+const KindRecurrent = "recurrent"
+
+// Cell names a recurrent cell; package nn has the equations.
+type Cell string
+
+// The cells.
+const (
+	RNN      Cell = "rnn"      // Elman network
+	LSTM     Cell = "lstm"     // long short-term memory
+	LSTMNoG  Cell = "lstm-nog" // LSTM without output gate, as the review article writes it
+	GRU      Cell = "gru"      // gated recurrent unit, reset before or after the product
+	maxWidth      = 1 << 20    // widest layer and largest vocabulary a config may ask for
+)
+
+// Config says everything needed to rebuild a model. It is stored as config.json.
+type Config struct {
+	Version int    `json:"version"`
+	Kind    string `json:"kind"` // "recurrent"
+
+	Cell         Cell   `json:"cell"`
+	Nonlinearity string `json:"nonlinearity,omitempty"` // rnn only: "tanh" (default) or "relu"
+	GRUReset     string `json:"gru_reset,omitempty"`    // gru only: "after" (default; PyTorch) or "before"
+	Bias         string `json:"bias"`                   // "two" vectors a cell (default; PyTorch) or "one" (Keras)
+
+	Vocab  int  `json:"vocab"`
+	EmSize int  `json:"emsize"`  // width of the embedding
+	Hidden int  `json:"nhid"`    // width of every recurrent layer
+	Layers int  `json:"nlayers"` // number of recurrent layers
+	Tied   bool `json:"tied"`    // decoder.weight is encoder.weight; a projection joins the widths if they differ
+
+	DropoutInput  float64 `json:"dropout_input"`  // after the embedding
+	DropoutLayer  float64 `json:"dropout_layer"`  // between recurrent layers
+	DropoutOutput float64 `json:"dropout_output"` // before the head
+	Variational   bool    `json:"variational"`    // one mask a window and lane (Gal and Ghahramani 2016) instead of one a step
+}
+
+// withDefaults fills what a zero field means.
+func (c Config) withDefaults() Config {
+	if c.Version == 0 {
+		c.Version = Version
+	}
+	if c.Kind == "" {
+		c.Kind = KindRecurrent
+	}
+	if c.Cell == "" {
+		c.Cell = LSTM
+	}
+	if c.Cell == RNN && c.Nonlinearity == "" {
+		c.Nonlinearity = "tanh"
+	}
+	if c.Cell == GRU && c.GRUReset == "" {
+		c.GRUReset = "after"
+	}
+	if c.Bias == "" {
+		c.Bias = "two"
+	}
+	if c.EmSize == 0 {
+		c.EmSize = c.Hidden
+	}
+	if c.Layers == 0 {
+		c.Layers = 1
+	}
+	return c
+}
+
+// Validate reports everything that is wrong with c, in one error.
+func (c Config) Validate() error {
+	c = c.withDefaults()
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if c.Version != Version {
+		bad("version %d is not known (this program reads %d)", c.Version, Version)
+	}
+	if c.Kind != KindRecurrent {
+		bad("kind %q is not %q", c.Kind, KindRecurrent)
+	}
+	switch c.Cell {
+	case RNN, LSTM, LSTMNoG, GRU:
+	default:
+		bad("cell %q is none of rnn, lstm, lstm-nog, gru", c.Cell)
+	}
+	if c.Nonlinearity != "" && (c.Cell != RNN || c.Nonlinearity != "tanh" && c.Nonlinearity != "relu") {
+		bad("nonlinearity %q: rnn takes tanh or relu, other cells none", c.Nonlinearity)
+	}
+	if c.GRUReset != "" && (c.Cell != GRU || c.GRUReset != "before" && c.GRUReset != "after") {
+		bad("gru_reset %q: gru takes before or after, other cells none", c.GRUReset)
+	}
+	switch {
+	case c.Bias != "one" && c.Bias != "two":
+		bad("bias %q is neither one nor two", c.Bias)
+	case c.Bias == "one" && c.Cell == GRU && c.GRUReset == "after":
+		bad("bias one does not go with gru_reset after, which has two by definition; take gru_reset before")
+	}
+	size := func(name string, v, most int) {
+		if v < 1 || v > most {
+			bad("%s %d is outside 1 to %d", name, v, most)
+		}
+	}
+	size("vocab", c.Vocab, maxWidth*16)
+	size("emsize", c.EmSize, maxWidth)
+	size("nhid", c.Hidden, maxWidth)
+	size("nlayers", c.Layers, 1024)
+	for _, d := range []struct {
+		name string
+		p    float64
+	}{{"dropout_input", c.DropoutInput}, {"dropout_layer", c.DropoutLayer}, {"dropout_output", c.DropoutOutput}} {
+		if !(d.p >= 0 && d.p < 1) {
+			bad("%s %v is outside [0, 1)", d.name, d.p)
+		}
+	}
+	if len(errs) > 0 {
+		return fmt.Errorf("lm: config: %w", errors.Join(errs...))
+	}
+	return nil
+}
+
+// gates is the number of gate blocks in one layer's weights.
+func (c Config) gates() int {
+	switch c.Cell {
+	case LSTM:
+		return 4
+	case LSTMNoG, GRU:
+		return 3
+	}
+	return 1
+}
+
+// headWidth is the width the head reads.
+func (c Config) headWidth() int {
+	if c.projected() {
+		return c.EmSize
+	}
+	return c.Hidden
+}
+
+func (c Config) projected() bool { return c.Tied && c.EmSize != c.Hidden }
+
+// Params counts trainable scalars; tied weights count once.
+func (c Config) Params() int64 {
+	c = c.withDefaults()
+	v, e, h := int64(c.Vocab), int64(c.EmSize), int64(c.Hidden)
+	biases := int64(2)
+	if c.Bias == "one" {
+		biases = 1
+	}
+	n := v * e
+	in := e
+	for range c.Layers {
+		n += int64(c.gates()) * h * (in + h + biases)
+		in = h
+	}
+	if c.projected() {
+		n += e * h
+	}
+	if !c.Tied {
+		n += v * h
+	}
+	return n + v
+}
+
+// MultiplyAdds counts the multiply-adds of one token's forward products; a
+// training step costs three times as many.
+func (c Config) MultiplyAdds() int64 {
+	c = c.withDefaults()
+	e, h := int64(c.EmSize), int64(c.Hidden)
+	n, in := int64(0), e
+	for range c.Layers {
+		n += int64(c.gates()) * h * (in + h)
+		in = h
+	}
+	if c.projected() {
+		n += e * h
+	}
+	return n + int64(c.Vocab)*int64(c.headWidth())
+}
+
+// String is the short name of the architecture, such as "LSTM 2x256".
+func (c Config) String() string {
+	return fmt.Sprintf("%s %dx%d", strings.ToUpper(string(c.Cell)), c.Layers, c.Hidden)
+}
+
+// ReadConfig reads a config.json. Unknown keys are an error.
+func ReadConfig(r io.Reader) (Config, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, 1<<20))
+	if err != nil {
+		return Config{}, fmt.Errorf("lm: config: %w", err)
+	}
+	var c Config
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&c); err != nil {
+		return Config{}, fmt.Errorf("lm: config: %w", err)
+	}
+	if dec.More() {
+		return Config{}, errors.New("lm: config: text after the JSON object")
+	}
+	if c.Version == 0 {
+		return Config{}, errors.New("lm: config: no version; this is not a config.json of Refrain")
+	}
+	return c, c.Validate()
+}
+
+// Write writes c as config.json.
+func (c Config) Write(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(c.withDefaults())
+}

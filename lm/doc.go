@@ -1,0 +1,19 @@
+// Package lm holds recurrent language models: an embedding, a stack of
+// recurrent blocks and a softmax head, with one Config that rebuilds them.
+//
+// A [Model] is a list of blocks from package nn. Training runs it over windows
+// of T tokens in B lanes: [Model.Loss] walks the list forwards and leaves on a
+// [Tape] what [Model.Backward] needs to walk it in reverse. State values cross
+// from one window to the next; gradients do not (truncated BPTT, Williams and
+// Peng 1990). For one token at a time a [Stepper] holds the state of one
+// stream: it allocates nothing per token, and any number of steppers share one
+// model.
+//
+// Arrays are flat float32 slices, time-major: ids are [T,B], activations
+// [T,B,width]. Losses are natural logarithms (nats).
+//
+// A model lives in a folder: config.json and model.safetensors, whose tensors
+// carry PyTorch's names (encoder.weight, rnn.weight_ih_l0, ..., decoder.bias),
+// so that a module made of nn.Embedding, nn.LSTM (GRU, RNN) and nn.Linear
+// loads it with load_state_dict(strict=True).
+package lm

@@ -1,0 +1,231 @@
+package lm
+
+import (
+	"fmt"
+
+	"github.com/refrain-lm/refrain/internal/parallel"
+	"github.com/refrain-lm/refrain/nn"
+)
+
+// block is one part of the stack between the embedding and the head.
+type block interface {
+	Params() []*nn.Param
+	StateWidths() []int
+	NewState(b int) nn.State
+	Refresh(pool *parallel.Pool, train bool)
+	Forward(m nn.Mode, t *nn.Tape, tt, b int, x []float32, s nn.State) []float32
+	Backward(m nn.Mode, t *nn.Tape, dy []float32) []float32
+	Step(s nn.State, x, y []float32)
+	OutSize() int
+}
+
+// Model is a recurrent language model. Its weights are read-only to every
+// method but [Model.Backward] (which touches gradients alone) and
+// [Model.SetTensors], so one model serves any number of goroutines, each with
+// its own [Stepper] or [Tape].
+type Model struct {
+	cfg    Config
+	embed  *nn.Embedding
+	blocks []block
+	head   *nn.Head
+	params []*nn.Param
+}
+
+// Config returns what the model was built from.
+func (m *Model) Config() Config { return m.cfg }
+
+// Params returns the trainable parameters in a fixed order, a tied weight once.
+func (m *Model) Params() []*nn.Param { return m.params }
+
+// New builds a model with weights drawn from seed as in says.
+// Call [Model.Refresh] after weights are changed by hand.
+func New(cfg Config, in nn.InitConfig, seed uint64) (*Model, error) {
+	m, err := build(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := nn.Initialize(m.params, in, seed); err != nil {
+		return nil, fmt.Errorf("lm: %w", err)
+	}
+	m.Refresh(nil, false)
+	return m, nil
+}
+
+// build lays out the blocks; weights are zero.
+func build(cfg Config) (*Model, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	m := &Model{cfg: cfg}
+	table := nn.NewParam("encoder.weight", cfg.Vocab, cfg.EmSize)
+	m.embed = nn.NewEmbedding(table)
+	m.add(m.dropout(cfg.DropoutInput, cfg.EmSize))
+	in := cfg.EmSize
+	for l := range cfg.Layers {
+		if l > 0 {
+			m.add(m.dropout(cfg.DropoutLayer, in))
+		}
+		m.add(newCell(cfg, l, in))
+		in = cfg.Hidden
+	}
+	m.add(m.dropout(cfg.DropoutOutput, in))
+	if cfg.projected() {
+		m.add(nn.NewLinear("proj", in, cfg.EmSize, false))
+	}
+	weight := table
+	if !cfg.Tied {
+		weight = nn.NewParam("decoder.weight", cfg.Vocab, cfg.headWidth())
+	}
+	m.head = nn.NewHead(weight, nn.NewParam("decoder.bias", cfg.Vocab))
+	m.collectParams()
+	return m, nil
+}
+
+func (m *Model) add(b block) {
+	if b != nil {
+		m.blocks = append(m.blocks, b)
+	}
+}
+
+// dropout returns nil for p = 0, so that such a block costs nothing.
+func (m *Model) dropout(p float64, width int) block {
+	if p == 0 {
+		return nil
+	}
+	return nn.NewDropout(p, m.cfg.Variational, width, len(m.blocks))
+}
+
+func newCell(cfg Config, layer, in int) block {
+	bias := nn.Bias(cfg.Bias)
+	switch cfg.Cell {
+	case RNN:
+		return nn.NewRNN("rnn", layer, in, cfg.Hidden, bias, cfg.Nonlinearity == "relu")
+	case LSTMNoG:
+		return nn.NewLSTMNoGate("rnn", layer, in, cfg.Hidden, bias)
+	case GRU:
+		return nn.NewGRU("rnn", layer, in, cfg.Hidden, bias, nn.GRUReset(cfg.GRUReset))
+	}
+	return nn.NewLSTM("rnn", layer, in, cfg.Hidden, bias)
+}
+
+func (m *Model) collectParams() {
+	seen := map[*nn.Param]bool{}
+	lists := [][]*nn.Param{m.embed.Params()}
+	for _, b := range m.blocks {
+		lists = append(lists, b.Params())
+	}
+	for _, list := range append(lists, m.head.Params()) {
+		for _, p := range list {
+			if !seen[p] {
+				seen[p] = true
+				m.params = append(m.params, p)
+			}
+		}
+	}
+}
+
+// Refresh packs the weights for the products: for inference alone, or for
+// training as well. It is due after every change of a parameter's Value.
+func (m *Model) Refresh(pool *parallel.Pool, train bool) {
+	for _, b := range m.blocks {
+		b.Refresh(pool, train)
+	}
+	m.head.Refresh(pool, train)
+}
+
+// State is the recurrent state of B lanes, a part list for each block.
+type State struct {
+	B     int
+	parts []nn.State
+}
+
+// NewState returns a zero state of b lanes.
+func (m *Model) NewState(b int) *State {
+	s := &State{B: b, parts: make([]nn.State, len(m.blocks))}
+	for i, blk := range m.blocks {
+		s.parts[i] = blk.NewState(b)
+	}
+	return s
+}
+
+// Reset zeroes every lane.
+func (s *State) Reset() {
+	for _, parts := range s.parts {
+		for _, p := range parts {
+			clear(p)
+		}
+	}
+}
+
+// StatePart is one named array of a state, [B, Width].
+type StatePart struct {
+	Name   string
+	Width  int
+	Values []float32
+}
+
+// StateParts lists the arrays of s by name, for saving and restoring.
+func (m *Model) StateParts(s *State) []StatePart {
+	var out []StatePart
+	for i, b := range m.blocks {
+		for j, w := range b.StateWidths() {
+			out = append(out, StatePart{fmt.Sprintf("state.%d.%d", i, j), w, s.parts[i][j]})
+		}
+	}
+	return out
+}
+
+// Tape is what one [Model.Loss] leaves for [Model.Backward]. Its buffers are
+// reused from window to window; the zero value, with Mode set, is ready.
+type Tape struct {
+	Mode  nn.Mode // threads, training or not, and the position of dropout masks
+	Scale float32 // factor of the loss sum that is differentiated, such as 1/(T·B)
+
+	embed  nn.EmbeddingTape
+	blocks []nn.Tape
+	head   nn.HeadTape
+}
+
+// Loss runs one window: in and want are [T,B] ids, s the state of B lanes,
+// which it carries on. It returns the summed negative log-likelihood in nats
+// and the number of targets counted (a target of −1 is not).
+// With t.Mode.Train it also leaves the gradient of t.Scale·sum for Backward.
+func (m *Model) Loss(t *Tape, in, want []int32, s *State) (sum float64, n int) {
+	x := m.forward(t, in, s)
+	if len(want) != len(in) {
+		panic(fmt.Sprintf("lm: %d targets for %d inputs", len(want), len(in)))
+	}
+	return m.head.Loss(t.Mode, &t.head, x, want, t.Scale)
+}
+
+// LogProbs runs one window as Loss does and writes each target's log
+// probability, in nats, to out [T,B]; 0 where the target is −1.
+func (m *Model) LogProbs(t *Tape, in, want []int32, s *State, out []float32) {
+	m.head.LogProbs(t.Mode, &t.head, m.forward(t, in, s), want, out)
+}
+
+// forward runs the embedding and the blocks; it returns the head's input.
+func (m *Model) forward(t *Tape, in []int32, s *State) []float32 {
+	if s.B < 1 || len(in)%s.B != 0 {
+		panic(fmt.Sprintf("lm: %d ids in %d lanes", len(in), s.B))
+	}
+	tt := len(in) / s.B
+	if t.blocks == nil {
+		t.blocks = make([]nn.Tape, len(m.blocks))
+	}
+	x := m.embed.Forward(t.Mode, &t.embed, in)
+	for i, b := range m.blocks {
+		x = b.Forward(t.Mode, &t.blocks[i], tt, s.B, x, s.parts[i])
+	}
+	return x
+}
+
+// Backward adds the gradients of the last Loss on t to every Param.Grad.
+func (m *Model) Backward(t *Tape) {
+	dx := m.head.InputGrad(&t.head)
+	for i := len(m.blocks) - 1; i >= 0; i-- {
+		dx = m.blocks[i].Backward(t.Mode, &t.blocks[i], dx)
+	}
+	m.embed.Backward(t.Mode, &t.embed, dx)
+}
