@@ -1,0 +1,87 @@
+# Everything a contributor or a build machine runs. Only Go and make are needed, and a C compiler for race.
+#
+#   make check     all that a change must pass; quiet but for go test's own lines
+#   make race      the tests under the race detector (needs a C compiler)
+#   make fuzz      every fuzz target for FUZZTIME (10s) each
+#   make bench     benchmarks, by shape;  make benchcmp  the same with and without assembly
+#   make size      the binary's size and the time of a cold build, against their limits
+#   make golden    writes the PyTorch and Keras fixtures again (needs Python; see nn/testdata)
+
+SHELL       := /bin/bash
+GO          ?= go
+CROSS       := linux/arm64 darwin/arm64 windows/amd64
+MAX_BINARY  := 30000000
+MAX_COLD    := 60
+FUZZTIME    ?= 10s
+BENCHTIME   ?= 200ms
+STATICCHECK := $(GO) tool -modfile=tools/go.mod staticcheck
+
+# The product is pure Go; nothing but the race detector may need a C compiler.
+export CGO_ENABLED := 0
+
+.PHONY: check build cross fmt vet lint tidy test test-purego race fuzz bench benchcmp size golden clean
+
+check: build binary-size cross fmt vet lint tidy test test-purego
+
+build:
+	@$(GO) build -trimpath -o bin/ ./cmd/refrain
+
+.PHONY: binary-size
+binary-size: build
+	@n=$$(wc -c < bin/refrain); [ $$n -le $(MAX_BINARY) ] || \
+	  { echo "bin/refrain has $$n bytes, more than $(MAX_BINARY)" >&2; exit 1; }
+
+# vet compiles the tests too, so a test that builds on one system only is found here.
+cross:
+	@for t in $(CROSS); do \
+	  GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) build -o /dev/null ./cmd/refrain && \
+	  GOOS=$${t%/*} GOARCH=$${t#*/} $(GO) vet ./... || { echo "cross-build for $$t failed" >&2; exit 1; }; \
+	done
+
+fmt:
+	@out=$$(gofmt -l $$(git ls-files -co --exclude-standard '*.go')) || exit 1; \
+	  [ -z "$$out" ] || { echo "not formatted; run gofmt -w on:"; echo "$$out"; exit 1; } >&2
+
+vet:
+	@$(GO) vet ./... && $(GO) vet -tags purego ./...
+
+lint:
+	@$(STATICCHECK) ./... && $(STATICCHECK) -tags purego ./...
+
+tidy:
+	@$(GO) mod tidy -diff && cd tools && $(GO) mod tidy -diff
+
+test:
+	@$(GO) test -timeout 15m ./...
+
+test-purego:
+	@echo "with -tags purego:"
+	@$(GO) test -timeout 15m -tags purego ./...
+
+race:
+	@CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...
+
+fuzz:
+	@for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p || exit 1; \
+	  done; \
+	done
+
+bench:
+	@$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) ./...
+
+benchcmp:
+	@for tags in purego ''; do echo "tags: $${tags:-none (assembly)}"; \
+	  $(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) -tags "$$tags" ./internal/kernel || exit 1; done
+
+# A build with an empty cache, as on a fresh machine; modules are already there.
+size: build
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && $(GO) mod download && start=$$(date +%s) && \
+	  GOCACHE=$$dir/cache $(GO) build -trimpath -o $$dir/refrain ./cmd/refrain && \
+	  took=$$(( $$(date +%s) - start )) && n=$$(wc -c < $$dir/refrain) && \
+	  echo "binary $$n bytes (at most $(MAX_BINARY)), cold build $$took s (at most $(MAX_COLD))" && \
+	  [ $$n -le $(MAX_BINARY) ] && [ $$took -le $(MAX_COLD) ]
+
+clean:
+	@rm -rf bin
