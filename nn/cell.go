@@ -1,0 +1,177 @@
+package nn
+
+import (
+	"fmt"
+
+	"github.com/refrain-lm/refrain/internal/kernel"
+	"github.com/refrain-lm/refrain/internal/parallel"
+)
+
+// Bias says how many bias vectors a cell trains.
+type Bias string
+
+const (
+	// TwoBiases are bias_ih and bias_hh, as PyTorch trains and clips them.
+	TwoBiases Bias = "two"
+	// OneBias is Keras' way: bias_hh stays zero and is not trained.
+	OneBias Bias = "one"
+)
+
+// cell is what all cells share: weights in PyTorch's layout, their packed
+// copies, and the products with them.
+type cell struct {
+	in, hidden, gates int
+
+	wih *Param // [G·H,In]
+	whh *Param // [G·H,H]
+	bih *Param // [G·H]
+	bhh *Param // [G·H]
+
+	bias   []float32     // [G·H], what each preactivation's chain starts with
+	inputs kernel.Packed // W_ihᵀ [In,G·H]
+	// One W_hhᵀ [H,H] per gate, so that a range of panels is the same range of
+	// units in every gate.
+	recurrent []kernel.Packed
+
+	// Training only.
+	inputsBack kernel.Packed // W_ih [G·H,In], for dx
+	// W_hh [gates·H,H] for the gradient of h₋₁, cut where the gradients of
+	// the gates come from different buffers; backGates says how.
+	back      []kernel.Packed
+	backGates []int
+}
+
+// newCell lays out the parameters of one layer. backGates sum up to gates.
+func newCell(name string, layer, in, hidden int, bias Bias, forget int, backGates ...int) cell {
+	if bias != OneBias && bias != TwoBiases {
+		panic(fmt.Sprintf("nn: bias %q: want %q or %q", bias, OneBias, TwoBiases))
+	}
+	gates := 0
+	for _, n := range backGates {
+		gates += n
+	}
+	param := func(what string, r role, shape ...int) *Param {
+		p := NewParam(fmt.Sprintf("%s.%s_l%d", name, what, layer), shape...)
+		p.role, p.gates = r, gates
+		return p
+	}
+	c := cell{
+		in: in, hidden: hidden, gates: gates,
+		wih:       param("weight_ih", inputWeight, gates*hidden, in),
+		whh:       param("weight_hh", recurrentWeight, gates*hidden, hidden),
+		bih:       param("bias_ih", inputBias, gates*hidden),
+		bhh:       param("bias_hh", recurrentBias, gates*hidden),
+		bias:      make([]float32, gates*hidden),
+		recurrent: make([]kernel.Packed, gates),
+		back:      make([]kernel.Packed, len(backGates)),
+		backGates: backGates,
+	}
+	c.bih.forget, c.bhh.forget = forget, forget
+	c.bhh.Frozen = bias == OneBias
+	return c
+}
+
+// Params returns weight_ih, weight_hh, bias_ih and bias_hh.
+func (c *cell) Params() []*Param { return []*Param{c.wih, c.whh, c.bih, c.bhh} }
+
+// InSize is the width of x.
+func (c *cell) InSize() int { return c.in }
+
+// OutSize is the width of y, the number of units.
+func (c *cell) OutSize() int { return c.hidden }
+
+// panels is the number of 16-unit panels.
+func (c *cell) panels() int { return c.recurrent[0].Panels() }
+
+// Refresh packs the weights after they have changed, with train also those
+// that Backward multiplies with.
+func (c *cell) Refresh(pool *parallel.Pool, train bool) {
+	h, g := c.hidden, c.gates
+	copy(c.bias, c.bih.Value)
+	kernel.Add(c.bias, c.bhh.Value)
+	c.inputs.PackT(pool, c.wih.Value, c.in, g*h, c.in)
+	for i := range c.recurrent {
+		c.recurrent[i].PackT(pool, c.whh.Value[i*h*h:(i+1)*h*h], h, h, h)
+	}
+	if !train {
+		return
+	}
+	c.inputsBack.Pack(pool, c.wih.Value, g*h, c.in, c.in)
+	at := 0
+	for i, n := range c.backGates {
+		c.back[i].Pack(pool, c.whh.Value[at*h*h:(at+n)*h*h], n*h, h, h)
+		at += n
+	}
+}
+
+// project starts the preactivations of a whole window: rows of bias, then the
+// product of the input, pre [T·B,G·H] = bias + x·W_ihᵀ.
+func (c *cell) project(pool *parallel.Pool, pre, x []float32, rows int) {
+	n := c.gates * c.hidden
+	kernel.FillRows(pool, pre, n, rows, c.bias)
+	kernel.GemmPool(pool, pre, n, x, c.in, rows, &c.inputs)
+}
+
+// projectStep is project for a single row.
+func (c *cell) projectStep(pre, x []float32) {
+	n := c.gates * c.hidden
+	copy(pre[:n], c.bias)
+	kernel.Gemm(pre, n, x, c.in, 1, &c.inputs, 0, c.inputs.Panels())
+}
+
+// recur continues the chains of gates [g0,g1) and panels [p0,p1) of one time
+// step: pre [B,G·H] += h·W_hhᵀ, h [B,H].
+func (c *cell) recur(pre, h []float32, b, g0, g1, p0, p1 int) {
+	for g := g0; g < g1; g++ {
+		kernel.Gemm(pre[g*c.hidden:], c.gates*c.hidden, h, c.hidden, b, &c.recurrent[g], p0, p1)
+	}
+}
+
+// beginState makes buf [T+1,B,H] with the state before the window in front.
+func (c *cell) beginState(t *Tape, buf, state []float32) []float32 {
+	n := t.lanes * c.hidden
+	checkLen("Forward", "state", len(state), n)
+	buf = grow(buf, (t.steps+1)*n)
+	copy(buf, state)
+	return buf
+}
+
+// endState carries the state after the window over.
+func (c *cell) endState(t *Tape, buf, state []float32) {
+	copy(state, buf[t.rows()*c.hidden:])
+}
+
+// at returns step s of a buffer of steps of n values each.
+func at[F float32 | float64](buf []F, s, n int) []F { return buf[s*n : (s+1)*n] }
+
+// weightGrads adds the gradients of a whole window, from t.pre [T·B,G·H] that
+// holds those of the preactivations: dW_ih += dGᵀ·x, dW_hh += dGᵀ·h₋₁ for the
+// first gates of W_hh (all of them unless the cell treats the last otherwise).
+func (c *cell) weightGrads(pool *parallel.Pool, t *Tape, gates int) {
+	n, rows := c.gates*c.hidden, t.rows()
+	kernel.GemmTN(pool, c.wih.grad(), c.in, n, c.in, rows, t.pre, n, t.x, c.in)
+	kernel.GemmTN(pool, c.whh.grad(), c.hidden, gates*c.hidden, c.hidden, rows, t.pre, n, t.h, c.hidden)
+}
+
+// biasGrads adds the column sums of t.pre to bias_ih, and those of the first
+// gates to bias_hh.
+func (c *cell) biasGrads(pool *parallel.Pool, t *Tape, gates int) {
+	n := c.gates * c.hidden
+	t.sums = zeros(t.sums, n)
+	kernel.ColumnSums(pool, t.sums, t.pre, t.rows(), n, n)
+	kernel.Add(c.bih.grad(), t.sums)
+	if !c.bhh.Frozen {
+		kernel.Add(c.bhh.grad()[:gates*c.hidden], t.sums[:gates*c.hidden])
+	}
+}
+
+// inputGrad returns dx [T·B,In] = dG·W_ih.
+func (c *cell) inputGrad(pool *parallel.Pool, t *Tape) []float32 {
+	if t.NoInputGrad {
+		return nil
+	}
+	rows, n := t.rows(), c.gates*c.hidden
+	t.dx = zeros(t.dx, rows*c.in)
+	kernel.GemmPool(pool, t.dx, c.in, t.pre, n, rows, &c.inputsBack)
+	return t.dx
+}

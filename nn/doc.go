@@ -1,0 +1,58 @@
+// Package nn holds the layers of a recurrent language model: what is computed.
+// How fast is the business of internal/kernel.
+//
+// There is no tensor type and no autograd. Sequences are float32 slices in
+// row-major order, time first: [T,B,width], so one time step is one contiguous
+// block. A layer is a file that can be read from top to bottom: its equations,
+// its type, Forward over a window, Backward over the same window, and Step for
+// a single token.
+//
+// # Blocks
+//
+// [RNN], [LSTM], [LSTMNoGate], [GRU], [Dropout] and [Linear] are blocks. All
+// have the methods
+//
+//	Params() []*Param
+//	InSize() int
+//	OutSize() int
+//	StateWidths() []int
+//	NewState(b int) State
+//	Refresh(pool *parallel.Pool, train bool)
+//	Forward(m Mode, t *Tape, tt, b int, x []float32, s State) (y []float32)
+//	Backward(m Mode, t *Tape, dy []float32) (dx []float32)
+//	Step(s State, x, y []float32)
+//
+// so that a model is a list of them between an [Embedding] and a [Head].
+// Forward maps x [T,B,In] to y [T,B,Out] and carries the state s on. Backward
+// walks the window of the last Forward on t in reverse: it takes dy, the
+// gradient of y, adds to Param.Grad and returns dx, the gradient of x.
+// Gradients end at the start of the window; states do not.
+//
+// Refresh packs the weights for the products. It is due after every change of
+// a Param.Value; Refresh with train is due before Backward.
+//
+// # Who owns a buffer
+//
+// What Forward and Backward return belongs to the tape and is valid until the
+// next call with that tape. Forward borrows x until Backward has returned;
+// Backward may overwrite dy. A tape grows with its window and is then reused:
+// nothing is allocated in the steady state except one closure for each pass
+// that is spread over a pool.
+//
+// A block is read-only to Forward and Step, so any number of goroutines may
+// use one block, each with its own Tape and State.
+//
+// # Bits
+//
+// Every element of a product is one chain of fused multiply-adds with the
+// bias at its start, the input's products next and the recurrent products
+// last, whatever the window, the batch or the number of workers. So T steps at
+// once give the bits of T calls of Step, a window may be cut anywhere, and a
+// lane does not see its neighbours.
+//
+// # Names
+//
+// Row vectors; σ is the logistic function; h₋₁ is the state of the step
+// before; gates are ordered and weights named as PyTorch orders and names
+// them: weight_ih [G·H,In], weight_hh [G·H,H], bias_ih and bias_hh [G·H].
+package nn

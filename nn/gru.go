@@ -1,0 +1,233 @@
+package nn
+
+import (
+	"fmt"
+
+	"github.com/refrain-lm/refrain/internal/kernel"
+	"github.com/refrain-lm/refrain/internal/parallel"
+)
+
+// GRUReset says where the reset gate of a [GRU] acts.
+type GRUReset string
+
+const (
+	// ResetAfter the recurrent product: PyTorch, cuDNN, Keras' default.
+	ResetAfter GRUReset = "after"
+	// ResetBefore the recurrent product: Cho et al. 2014, the review article's
+	// section 3.3, Keras' reset_after=False.
+	ResetBefore GRUReset = "before"
+)
+
+// GRU is the gated recurrent unit (Cho et al. 2014):
+//
+//	r = σ(x·Wxr + h₋₁·Whr + br)
+//	z = σ(x·Wxz + h₋₁·Whz + bz)
+//	n = tanh(x·Wxn + bn + r⊙(h₋₁·U + b′))     reset after
+//	n = tanh(x·Wxn + (r⊙h₋₁)·U + bn)          reset before
+//	h = (1−z)⊙n + z⊙h₋₁
+//
+// Wxr, Wxz and Wxn are the rows of weight_ih in this order, Whr, Whz and U
+// those of weight_hh; bn is of bias_ih and b′ of bias_hh (reset before: b_n is
+// the sum of both). The article writes 1−z for z: the same function with the
+// signs of that gate's weights turned. Its state is h.
+type GRU struct {
+	cell
+	reset GRUReset
+}
+
+// NewGRU returns layer number layer of width hidden over inputs of width in,
+// its parameters named as in PyTorch (name.weight_ih_l0). Weights are zero.
+// It panics on one bias with reset after, which has two by definition.
+func NewGRU(name string, layer, in, hidden int, bias Bias, reset GRUReset) *GRU {
+	switch {
+	case reset != ResetAfter && reset != ResetBefore:
+		panic(fmt.Sprintf("nn: NewGRU: reset %q: want %q or %q", reset, ResetAfter, ResetBefore))
+	case reset == ResetAfter && bias == OneBias:
+		panic("nn: NewGRU: one bias with reset after: want two, or reset before")
+	}
+	// The candidate's recurrent gradient has a buffer of its own.
+	return &GRU{newCell(name, layer, in, hidden, bias, -1, 2, 1), reset}
+}
+
+// StateWidths is {H}: h.
+func (l *GRU) StateWidths() []int { return []int{l.hidden} }
+
+// NewState returns a zero state of b lanes, with scratch for Step.
+func (l *GRU) NewState(b int) State {
+	return newState(b, l.StateWidths(), 3*l.hidden, l.hidden)
+}
+
+// Refresh packs the weights after they have changed, with train also those
+// that Backward multiplies with.
+func (l *GRU) Refresh(pool *parallel.Pool, train bool) {
+	l.cell.Refresh(pool, train)
+	if l.reset == ResetAfter { // b′ stays inside the reset gate's product
+		copy(l.bias[2*l.hidden:], l.bih.Value[2*l.hidden:])
+	}
+}
+
+// resetBias is b′ [H].
+func (l *GRU) resetBias() []float32 { return l.bhh.Value[2*l.hidden:] }
+
+// Forward maps x [T,B,In] to h [T,B,H] and carries s on.
+func (l *GRU) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []float32 {
+	t.begin("GRU.Forward", tt, b, l.in, x)
+	t.h = l.beginState(t, t.h, s[0])
+	t.pre = grow(t.pre, t.rows()*3*l.hidden)
+	t.aux = grow(t.aux, t.rows()*l.hidden)
+	l.project(m.Pool, t.pre, x, t.rows())
+	if l.reset == ResetAfter {
+		kernel.FillRows(m.Pool, t.aux, l.hidden, t.rows(), l.resetBias())
+		t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.forwardAfter(t, p0, p1) })
+	} else {
+		t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.forwardBefore(t, p0, p1) })
+	}
+	l.endState(t, t.h, s[0])
+	return t.h[b*l.hidden:]
+}
+
+// forwardAfter runs the units of panels [p0,p1) through the window; t.aux is
+// h₋₁·U + b′.
+func (l *GRU) forwardAfter(t *Tape, p0, p1 int) {
+	width := l.hidden
+	lo, hi := unitRange(p0, p1, width)
+	b := t.lanes * width
+	for s := range t.steps {
+		pre, hn, hPrev, h := at(t.pre, s, 3*b), at(t.aux, s, b), at(t.h, s, b), at(t.h, s+1, b)
+		l.recur(pre, hPrev, t.lanes, 0, 2, p0, p1)
+		kernel.Gemm(hn, width, hPrev, width, t.lanes, &l.recurrent[2], p0, p1)
+		for k := 0; k < b; k += width {
+			r, z, n := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+			kernel.GRUAfter(r, z, n, hn[k+lo:k+hi], hPrev[k+lo:k+hi], h[k+lo:k+hi])
+		}
+		t.barrier.Wait()
+	}
+}
+
+// forwardBefore runs the units of panels [p0,p1) through the window; t.aux is
+// r⊙h₋₁, which all workers must have before the candidate's product.
+func (l *GRU) forwardBefore(t *Tape, p0, p1 int) {
+	width := l.hidden
+	lo, hi := unitRange(p0, p1, width)
+	b := t.lanes * width
+	for s := range t.steps {
+		pre, rh, hPrev, h := at(t.pre, s, 3*b), at(t.aux, s, b), at(t.h, s, b), at(t.h, s+1, b)
+		l.recur(pre, hPrev, t.lanes, 0, 2, p0, p1)
+		for k := 0; k < b; k += width {
+			r, z, _ := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+			kernel.GRUBeforeGates(r, z, hPrev[k+lo:k+hi], rh[k+lo:k+hi])
+		}
+		t.barrier.Wait()
+		l.recur(pre, rh, t.lanes, 2, 3, p0, p1)
+		for k := 0; k < b; k += width {
+			_, z, n := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+			kernel.GRUBeforeOut(z, n, hPrev[k+lo:k+hi], h[k+lo:k+hi])
+		}
+		t.barrier.Wait()
+	}
+}
+
+// Backward takes dy, the gradient of h [T,B,H], and returns that of x.
+func (l *GRU) Backward(m Mode, t *Tape, dy []float32) []float32 {
+	checkLen("GRU.Backward", "dy", len(dy), t.rows()*l.hidden)
+	if l.reset == ResetAfter {
+		t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.backwardAfter(t, dy, p0, p1) })
+	} else {
+		t.drh = grow(t.drh, t.lanes*l.hidden)
+		t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.backwardBefore(t, dy, p0, p1) })
+	}
+	l.weightGrads(m.Pool, t, 2)
+	l.candidateGrads(m.Pool, t)
+	return l.inputGrad(m.Pool, t)
+}
+
+// candidateGrads adds the gradients of U and of the biases. Reset after: t.aux
+// is the gradient of h₋₁·U + b′. Reset before: t.aux is r⊙h₋₁, which U
+// multiplies to the candidate itself.
+func (l *GRU) candidateGrads(pool *parallel.Pool, t *Tape) {
+	width, rows := l.hidden, t.rows()
+	dU := l.whh.grad()[2*width*width:]
+	if l.reset == ResetBefore {
+		kernel.GemmTN(pool, dU, width, width, width, rows, t.pre[2*width:], 3*width, t.aux, width)
+		l.biasGrads(pool, t, 3)
+		return
+	}
+	kernel.GemmTN(pool, dU, width, width, width, rows, t.aux, width, t.h, width)
+	l.biasGrads(pool, t, 2)
+	kernel.ColumnSums(pool, l.bhh.grad()[2*width:], t.aux, rows, width, width)
+}
+
+// later adds what step s+1 sends back to dh, own units [lo,hi): its elementwise
+// part, which it left in its own dh, then the products with dr and dz.
+func (l *GRU) later(t *Tape, dy []float32, s, p0, p1 int) {
+	width := l.hidden
+	lo, hi := unitRange(p0, p1, width)
+	b := t.lanes * width
+	dh, next := at(dy, s, b), at(dy, s+1, b)
+	for k := 0; k < b; k += width {
+		kernel.Add(dh[k+lo:k+hi], next[k+lo:k+hi])
+	}
+	kernel.Gemm(dh, width, at(t.pre, s+1, 3*b), 3*width, t.lanes, &l.back[0], p0, p1)
+}
+
+func (l *GRU) backwardAfter(t *Tape, dy []float32, p0, p1 int) {
+	width := l.hidden
+	lo, hi := unitRange(p0, p1, width)
+	b := t.lanes * width
+	for s := t.steps - 1; s >= 0; s-- {
+		pre, hn, dh, hPrev := at(t.pre, s, 3*b), at(t.aux, s, b), at(dy, s, b), at(t.h, s, b)
+		if s < t.steps-1 {
+			t.barrier.Wait() // the products need all units of step s+1
+			l.later(t, dy, s, p0, p1)
+			kernel.Gemm(dh, width, at(t.aux, s+1, b), width, t.lanes, &l.back[1], p0, p1)
+		}
+		for k := 0; k < b; k += width {
+			r, z, n := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+			own := dh[k+lo : k+hi]
+			kernel.GRUAfterGrad(r, z, n, hn[k+lo:k+hi], hPrev[k+lo:k+hi], own, own)
+		}
+	}
+}
+
+func (l *GRU) backwardBefore(t *Tape, dy []float32, p0, p1 int) {
+	width := l.hidden
+	lo, hi := unitRange(p0, p1, width)
+	b := t.lanes * width
+	for s := t.steps - 1; s >= 0; s-- {
+		pre, dh, hPrev := at(t.pre, s, 3*b), at(dy, s, b), at(t.h, s, b)
+		if s < t.steps-1 {
+			t.barrier.Wait() // the product needs dr and dz of all units of step s+1
+			l.later(t, dy, s, p0, p1)
+		}
+		for k := 0; k < b; k += width {
+			_, z, n := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+			own := dh[k+lo : k+hi]
+			kernel.GRUBeforeOutGrad(z, n, hPrev[k+lo:k+hi], own, n, own)
+			clear(t.drh[k+lo : k+hi])
+		}
+		t.barrier.Wait() // the product needs dn of all units
+		kernel.Gemm(t.drh, width, pre[2*width:], 3*width, t.lanes, &l.back[1], p0, p1)
+		for k := 0; k < b; k += width {
+			r, _, _ := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+			kernel.GRUBeforeGatesGrad(r, hPrev[k+lo:k+hi], t.drh[k+lo:k+hi], dh[k+lo:k+hi])
+		}
+	}
+}
+
+// Step feeds one token of one lane: x [In] to y [H]. It allocates nothing.
+func (l *GRU) Step(s State, x, y []float32) {
+	h, pre, aux := s[0], s[1], s[2]
+	l.projectStep(pre, x)
+	l.recur(pre, h, 1, 0, 2, 0, l.panels())
+	r, z, n := threeGates(pre, l.hidden, 0, l.hidden)
+	if l.reset == ResetAfter {
+		copy(aux, l.resetBias())
+		kernel.Gemm(aux, l.hidden, h, l.hidden, 1, &l.recurrent[2], 0, l.panels())
+		kernel.GRUAfter(r, z, n, aux, h, h)
+	} else {
+		kernel.GRUBeforeGates(r, z, h, aux)
+		l.recur(pre, aux, 1, 2, 3, 0, l.panels())
+		kernel.GRUBeforeOut(z, n, h, h)
+	}
+	copy(y, h)
+}

@@ -1,0 +1,151 @@
+package nn
+
+import (
+	"fmt"
+
+	"github.com/refrain-lm/refrain/internal/kernel"
+	"github.com/refrain-lm/refrain/internal/parallel"
+)
+
+// Head is the output layer with its loss:
+//
+//	logits = h·Wᵀ + b
+//	loss   = log Σ exp(logits) − logits[want]      (nats)
+//
+// It goes through a window in chunks of rows, projection, softmax, loss and
+// gradients of one chunk after another, so that logits [T·B,V] are never in
+// memory as a whole.
+type Head struct {
+	vocab, width int
+	w            *Param // [V,H]
+	b            *Param // [V]
+
+	forward kernel.Packed // Wᵀ [H,V]
+	back    kernel.Packed // W [V,H]
+}
+
+// HeadTape holds one window's losses and gradients. The zero value is ready;
+// its buffers are reused.
+type HeadTape struct {
+	logits []float32 // [chunk,V], then their gradient
+	loss   []float32 // [N]
+	dx     []float32 // [N,H]
+	train  bool      // dx is that of the last Loss
+}
+
+const (
+	// minChunk rows keep the products of a chunk large.
+	minChunk = 64
+	// chunkLogits is about how many logits a chunk may have: what stays in a
+	// second or third level cache.
+	chunkLogits = 1 << 20
+)
+
+// chunkRows is the number of rows of a chunk. No result depends on it.
+func chunkRows(vocab int) int { return max(minChunk, chunkLogits/vocab/minChunk*minChunk) }
+
+// NewHead returns an output layer with weight w [V,H] and bias b [V]. An
+// [Embedding] may share w.
+func NewHead(w, b *Param) *Head {
+	if len(w.Shape) != 2 || len(b.Value) != w.Shape[0] {
+		panic(fmt.Sprintf("nn: NewHead: %s %v and %s %v: want [V,H] and [V]", w.Name, w.Shape, b.Name, b.Shape))
+	}
+	if w.role == embeddingTable {
+		w.tied = true
+	} else {
+		w.role = headWeight
+	}
+	b.role, b.fanIn = headBias, w.Shape[1]
+	return &Head{vocab: w.Shape[0], width: w.Shape[1], w: w, b: b}
+}
+
+// Params returns the weight and the bias.
+func (h *Head) Params() []*Param { return []*Param{h.w, h.b} }
+
+// Refresh packs the weights after they have changed, with train also those for
+// the gradient.
+func (h *Head) Refresh(pool *parallel.Pool, train bool) {
+	h.forward.PackT(pool, h.w.Value, h.width, h.vocab, h.width)
+	if train {
+		h.back.Pack(pool, h.w.Value, h.vocab, h.width, h.width)
+	}
+}
+
+// Loss returns the summed loss of x [N,H] against want [N], ids in [0,V), in
+// nats, and how many targets were counted: a target of −1 is not. The sum is
+// taken in float64 in the order of the rows.
+//
+// With m.Train it also adds the gradients of scale·sum to those of the weight
+// and the bias, and keeps that of x for InputGrad.
+func (h *Head) Loss(m Mode, t *HeadTape, x []float32, want []int32, scale float32) (sum float64, n int) {
+	checkLen("Head.Loss", "x", len(x), len(want)*h.width)
+	t.loss = grow(t.loss, len(want))
+	t.train = m.Train
+	if m.Train {
+		t.dx = zeros(t.dx, len(x))
+	}
+	h.chunks(m, t, x, want, scale)
+	for i, id := range want {
+		if id >= 0 {
+			sum += float64(t.loss[i])
+			n++
+		}
+	}
+	return sum, n
+}
+
+// LogProbs writes the log probability, in nats, of each target to out [N]; 0
+// where the target is −1.
+func (h *Head) LogProbs(m Mode, t *HeadTape, x []float32, want []int32, out []float32) {
+	checkLen("Head.LogProbs", "out", len(out), len(want))
+	m.Train = false
+	h.Loss(m, t, x, want, 0)
+	for i, loss := range t.loss {
+		out[i] = -loss
+	}
+}
+
+// chunks runs all rows, a chunk at a time.
+func (h *Head) chunks(m Mode, t *HeadTape, x []float32, want []int32, scale float32) {
+	rows := min(chunkRows(h.vocab), len(want))
+	t.logits = grow(t.logits, rows*h.vocab)
+	for lo := 0; lo < len(want); lo += rows {
+		hi := min(lo+rows, len(want))
+		h.chunk(m, t, x[lo*h.width:hi*h.width], lo, want[lo:hi], scale)
+	}
+}
+
+// chunk runs the rows x, which start at row lo of the window.
+func (h *Head) chunk(m Mode, t *HeadTape, x []float32, lo int, want []int32, scale float32) {
+	rows, v := len(want), h.vocab
+	logits := t.logits[:rows*v]
+	kernel.FillRows(m.Pool, logits, v, rows, h.b.Value)
+	kernel.GemmPool(m.Pool, logits, v, x, h.width, rows, &h.forward)
+	loss := t.loss[lo : lo+rows]
+	m.Pool.For(rows, 1, func(i, j int) {
+		kernel.SoftmaxLoss(logits[i*v:j*v], v, want[i:j], loss[i:j], m.Train, scale)
+	})
+	if !m.Train {
+		return
+	}
+	dx := t.dx[lo*h.width : (lo+rows)*h.width]
+	kernel.GemmPool(m.Pool, dx, h.width, logits, v, rows, &h.back)
+	kernel.GemmTN(m.Pool, h.w.grad(), h.width, v, h.width, rows, logits, v, x, h.width)
+	kernel.ColumnSums(m.Pool, h.b.grad(), logits, rows, v, v)
+}
+
+// InputGrad returns the gradient of x [N,H] that the last Loss in training has
+// left, valid until the next. It may be overwritten.
+func (h *Head) InputGrad(t *HeadTape) []float32 {
+	if !t.train {
+		panic("nn: Head.InputGrad: the last Loss was not in training (Mode.Train)")
+	}
+	return t.dx
+}
+
+// Logits maps one row x [H] to logits [V]. It allocates nothing.
+func (h *Head) Logits(x, logits []float32) {
+	checkLen("Head.Logits", "logits", len(logits), h.vocab)
+	copy(logits, h.b.Value)
+	kernel.Gemm(logits, h.vocab, x, h.width, 1, &h.forward, 0, h.forward.Panels())
+}

@@ -1,0 +1,100 @@
+package nn
+
+import (
+	"github.com/refrain-lm/refrain/internal/kernel"
+	"github.com/refrain-lm/refrain/internal/parallel"
+)
+
+// Linear is a projection:
+//
+//	y = x·Wᵀ + b
+//
+// It has no state.
+type Linear struct {
+	in, out int
+	w       *Param // name.weight [Out,In]
+	b       *Param // name.bias [Out], nil without
+
+	forward kernel.Packed // Wᵀ [In,Out]
+	back    kernel.Packed // W [Out,In]
+}
+
+// NewLinear returns a projection from width in to width out with parameters
+// name.weight and, if bias is set, name.bias. Weights are zero.
+func NewLinear(name string, in, out int, bias bool) *Linear {
+	l := &Linear{in: in, out: out, w: NewParam(name+".weight", out, in)}
+	l.w.role = linearWeight
+	if bias {
+		l.b = NewParam(name+".bias", out)
+		l.b.role, l.b.fanIn = linearBias, in
+	}
+	return l
+}
+
+// Params returns the weight and, if there is one, the bias.
+func (l *Linear) Params() []*Param {
+	if l.b == nil {
+		return []*Param{l.w}
+	}
+	return []*Param{l.w, l.b}
+}
+
+// InSize is the width of x.
+func (l *Linear) InSize() int { return l.in }
+
+// OutSize is the width of y.
+func (l *Linear) OutSize() int { return l.out }
+
+// StateWidths is empty.
+func (l *Linear) StateWidths() []int { return nil }
+
+// NewState returns a state without parts.
+func (l *Linear) NewState(int) State { return nil }
+
+// Refresh packs the weights after they have changed.
+func (l *Linear) Refresh(pool *parallel.Pool, train bool) {
+	l.forward.PackT(pool, l.w.Value, l.in, l.out, l.in)
+	if train {
+		l.back.Pack(pool, l.w.Value, l.out, l.in, l.in)
+	}
+}
+
+// Forward maps x [T,B,In] to y [T,B,Out].
+func (l *Linear) Forward(m Mode, t *Tape, tt, b int, x []float32, _ State) []float32 {
+	t.begin("Linear.Forward", tt, b, l.in, x)
+	rows := t.rows()
+	if l.b == nil {
+		t.y = zeros(t.y, rows*l.out)
+	} else {
+		t.y = grow(t.y, rows*l.out)
+		kernel.FillRows(m.Pool, t.y, l.out, rows, l.b.Value)
+	}
+	kernel.GemmPool(m.Pool, t.y, l.out, x, l.in, rows, &l.forward)
+	return t.y
+}
+
+// Backward takes dy, the gradient of y [T,B,Out], and returns that of x.
+func (l *Linear) Backward(m Mode, t *Tape, dy []float32) []float32 {
+	rows := t.rows()
+	checkLen("Linear.Backward", "dy", len(dy), rows*l.out)
+	kernel.GemmTN(m.Pool, l.w.grad(), l.in, l.out, l.in, rows, dy, l.out, t.x, l.in)
+	if l.b != nil {
+		kernel.ColumnSums(m.Pool, l.b.grad(), dy, rows, l.out, l.out)
+	}
+	if t.NoInputGrad {
+		return nil
+	}
+	t.dx = zeros(t.dx, rows*l.in)
+	kernel.GemmPool(m.Pool, t.dx, l.in, dy, l.out, rows, &l.back)
+	return t.dx
+}
+
+// Step maps one token of one lane: x [In] to y [Out]. It allocates nothing.
+func (l *Linear) Step(_ State, x, y []float32) {
+	if l.b == nil {
+		clear(y)
+	} else {
+		copy(y, l.b.Value)
+	}
+	kernel.Gemm(y, l.out, x, l.in, 1, &l.forward, 0, l.forward.Panels())
+}

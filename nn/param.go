@@ -1,0 +1,57 @@
+package nn
+
+import "fmt"
+
+// Param is one trainable array and its gradient.
+type Param struct {
+	Name  string
+	Shape []int
+	Value []float32 // row-major
+	Grad  []float32 // of Value's length; nil until the first Backward or ZeroGrad
+
+	// Frozen parameters keep their value: they get no gradient and are neither
+	// counted, clipped nor trained. The bias_hh of a cell with one bias is
+	// such a parameter, there only for PyTorch's sake.
+	Frozen bool
+
+	role   role // what Initialize draws it for
+	gates  int  // of recurrent weights and biases: the number of gates in Shape[0]
+	forget int  // of recurrent biases: which gate is the forget gate; -1 for none
+	fanIn  int  // of biases of linear layers and heads: the width of the input
+	tied   bool // of an embedding: the head uses it too
+}
+
+// NewParam returns a parameter of zeros.
+func NewParam(name string, shape ...int) *Param {
+	n := 1
+	for _, d := range shape {
+		if d < 1 {
+			panic(fmt.Sprintf("nn: %s has shape %v: want sizes of at least 1", name, shape))
+		}
+		n *= d
+	}
+	return &Param{Name: name, Shape: shape, Value: make([]float32, n), forget: -1}
+}
+
+// ZeroGrad clears the gradient, allocating it the first time.
+func (p *Param) ZeroGrad() {
+	if p.Grad == nil && !p.Frozen {
+		p.Grad = make([]float32, len(p.Value))
+		return
+	}
+	clear(p.Grad)
+}
+
+// grad is where a backward pass adds.
+func (p *Param) grad() []float32 {
+	if p.Grad == nil {
+		p.ZeroGrad()
+	}
+	return p.Grad
+}
+
+func checkLen(where, what string, got, want int) {
+	if got != want {
+		panic(fmt.Sprintf("nn: %s: %s has %d values, want %d", where, what, got, want))
+	}
+}
