@@ -132,3 +132,6 @@ func mix(x uint64) uint64 {
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
+
+// Lanes is B, the number of lanes.
+func (s *Stream) Lanes() int { return s.b }
