@@ -1,0 +1,19 @@
+// Package eval measures and runs finished models of any kind.
+//
+// [Open] is the one place that opens a model folder by its kind; what it
+// returns holds a [Predictor], which every kind of model fulfils, and the
+// tokenizer. The measures:
+//
+//   - [Stream]: one stream from a zero state; the first token is given and not
+//     counted, so N tokens make N−1 predictions.
+//   - [PerLine]: every line starts fresh after a line end; all its tokens and
+//     its own line end count (as KenLM counts a sentence).
+//   - [LineScorer]: the same for one line at a time in constant memory, with
+//     the surprisal of every token.
+//   - [Generator]: samples a continuation, token by token.
+//
+// Losses are nats; perplexity is exp(nats a token). Bits per byte are nats over
+// ln 2 and the raw bytes covered; there are none where the tokenizer lost
+// something (an unknown word, lower-casing), since then the bytes were not
+// predicted.
+package eval

@@ -1,0 +1,99 @@
+package eval
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/tokenizer"
+)
+
+// TokenizerFile is the tokenizer's file in a model folder.
+const TokenizerFile = "tokenizer.json"
+
+// Model is an opened model folder.
+type Model struct {
+	Dir       string
+	Kind      string    // "recurrent"
+	Config    lm.Config // of a recurrent model
+	LM        *lm.Model // the recurrent model itself
+	Tokenizer *tokenizer.Tokenizer
+	Predictor Predictor
+}
+
+// Open opens the model folder dir, whatever its kind.
+func Open(dir string) (*Model, error) {
+	kind, err := readKind(dir)
+	if err != nil {
+		return nil, err
+	}
+	tok, err := openTokenizer(dir)
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
+	case lm.KindRecurrent:
+		m, err := lm.Load(dir)
+		if err != nil {
+			return nil, explain(dir, err)
+		}
+		if m.Config().Vocab != tok.Size() {
+			return nil, fmt.Errorf("%s: the model knows %d tokens, its tokenizer %d: use the %s saved with this model", dir, m.Config().Vocab, tok.Size(), TokenizerFile)
+		}
+		return New(dir, m, tok), nil
+	}
+	return nil, fmt.Errorf("%s: models of kind %q need a newer Refrain", dir, kind)
+}
+
+// New wraps a model that is already in memory.
+func New(dir string, m *lm.Model, tok *tokenizer.Tokenizer) *Model {
+	return &Model{Dir: dir, Kind: lm.KindRecurrent, Config: m.Config(), LM: m, Tokenizer: tok, Predictor: recurrent{m}}
+}
+
+// readKind reads the kind alone, since what else config.json holds depends on it.
+func readKind(dir string) (string, error) {
+	path := filepath.Join(dir, lm.ConfigFile)
+	f, err := os.Open(path)
+	switch {
+	case errors.Is(err, os.ErrNotExist):
+		if _, derr := os.Stat(dir); derr != nil {
+			return "", fmt.Errorf("no folder %s; train makes one: refrain train FILE", dir)
+		}
+		return "", fmt.Errorf("%s is no finished model folder: it has no %s", dir, lm.ConfigFile)
+	case err != nil:
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	defer f.Close()
+	var head struct {
+		Kind string `json:"kind"`
+	}
+	if err := json.NewDecoder(f).Decode(&head); err != nil {
+		return "", fmt.Errorf("%s is damaged: %w", path, err)
+	}
+	return head.Kind, nil
+}
+
+func openTokenizer(dir string) (*tokenizer.Tokenizer, error) {
+	path := filepath.Join(dir, TokenizerFile)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s needs the %s that was saved with its model: %w", dir, TokenizerFile, err)
+	}
+	defer f.Close()
+	t, err := tokenizer.Load(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return t, nil
+}
+
+// explain adds what to do when the weights are not there yet.
+func explain(dir string, err error) error {
+	if errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s has no %s yet: its run was stopped before the first validation; go on with: refrain train --resume %s", dir, lm.WeightsFile, dir)
+	}
+	return err
+}

@@ -1,0 +1,79 @@
+package train
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/refrain-lm/refrain/data"
+	"github.com/refrain-lm/refrain/eval"
+	"github.com/refrain-lm/refrain/tokenizer"
+)
+
+// encode learns the tokenizer from the training part and writes tokenizer.json
+// and data.ids.
+func (j *Job) encode(ctx context.Context, in Input, on func(Event)) error {
+	learner, err := tokenizer.NewTrainer(j.plan.Settings.tokenizerOptions())
+	if err != nil {
+		return err
+	}
+	corpus, err := data.Prepare(ctx, data.PrepareOptions{
+		Train: in.Sources, Valid: in.Valid, Path: filepath.Join(j.folder.dir, idsFile),
+		Learn: learner.Write,
+		Encoding: func() (data.Encoding, error) {
+			var err error
+			j.tok, err = learner.Tokenizer()
+			if err != nil {
+				return data.Encoding{}, err
+			}
+			return data.Encoding{Vocabulary: j.tok.Size(), ID: j.tok.ID(), Train: j.tok.EncodeTraining, Valid: j.encodeValid}, nil
+		},
+		Progress: func(p data.Progress) {
+			kind := EventRead
+			if p.Stage == "encode" {
+				kind = EventTokenize
+			}
+			on(Event{Kind: kind, Time: time.Now(), Done: p.Done, Total: p.Total})
+		},
+	})
+	if err != nil {
+		return err
+	}
+	j.plan.Data = *corpus
+	if err := j.folder.write(eval.TokenizerFile, j.tok.Save); err != nil {
+		return err
+	}
+	j.plan.TokenizerID = j.tok.ID()
+	j.ids, err = data.OpenIDs(filepath.Join(j.folder.dir, idsFile))
+	return err
+}
+
+// encodeValid encodes validation text and notes whether anything was lost.
+func (j *Job) encodeValid(dst []int32, text []byte) []int32 {
+	j.plan.ValidLossy = j.plan.ValidLossy || j.tok.Loses(text)
+	return j.tok.Encode(dst, text)
+}
+
+// openData opens the run's ids and tokenizer and refuses what has changed.
+func (j *Job) openData(ctx context.Context) error {
+	f, err := os.Open(filepath.Join(j.folder.dir, eval.TokenizerFile))
+	if err != nil {
+		return fmt.Errorf("train: the run needs its tokenizer: %w", err)
+	}
+	defer f.Close()
+	if j.tok, err = tokenizer.Load(f); err != nil {
+		return err
+	}
+	if j.tok.ID() != j.plan.TokenizerID {
+		return fmt.Errorf("%s is not the tokenizer this run began with; put the old one back, or train anew with --out other", f.Name())
+	}
+	if j.ids, err = data.OpenIDs(filepath.Join(j.folder.dir, idsFile)); err != nil {
+		return fmt.Errorf("the run's data cannot be read: %w", err)
+	}
+	if t, v := j.ids.Train().Len(), j.ids.Valid().Len(); t != j.plan.Data.Train.Tokens || v != j.plan.Data.Valid.Tokens {
+		return fmt.Errorf("%s holds %d and %d tokens, the plan %d and %d: it is of another run", idsFile, t, v, j.plan.Data.Train.Tokens, j.plan.Data.Valid.Tokens)
+	}
+	return j.plan.Data.CheckUnchanged(ctx)
+}

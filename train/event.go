@@ -1,0 +1,189 @@
+package train
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// The kinds of events, in the order a run meets them.
+const (
+	EventRead     = "read"     // reading text: Done of Total bytes
+	EventTokenize = "tokenize" // writing ids: Done of Total bytes
+	EventPilot    = "pilot"    // measuring speed
+	EventPlan     = "plan"     // the plan is complete
+	EventResume   = "resume"   // a run goes on at Step
+	EventStep     = "step"     // training: Loss since the last report
+	EventValid    = "valid"    // a validation; Text is a sample
+	EventSave     = "save"     // a checkpoint is on disk
+	EventWarning  = "warning"  // Text says what happened
+	EventReplan   = "replan"   // Steps has changed to fit the time
+	EventFinal    = "final"    // measuring the best model: Done of Total tokens
+)
+
+// Event tells an onlooker what a run does. Losses are nats a token.
+type Event struct {
+	Kind            string
+	Time            time.Time
+	Step, Steps     int64
+	Pass            float64 // passes over the training text so far
+	Loss, Valid     float64 // NaN where there is none
+	Best            bool
+	LR, Norm        float64 // learning rate; gradient norm before clipping
+	TokensPerSecond float64
+	Elapsed, Left   time.Duration
+	Text            string
+	Done, Total     int64
+}
+
+// record is an Event's line in metrics.jsonl: NaN as null, no empty fields.
+type record struct {
+	Kind    string   `json:"kind"`
+	Time    string   `json:"time,omitempty"`
+	Step    int64    `json:"step"`
+	Steps   int64    `json:"steps"`
+	Pass    float64  `json:"pass"`
+	Loss    *float64 `json:"loss,omitempty"`
+	Valid   *float64 `json:"valid,omitempty"`
+	Best    bool     `json:"best,omitempty"`
+	LR      float64  `json:"lr,omitempty"`
+	Norm    *float64 `json:"norm,omitempty"`
+	Rate    float64  `json:"tokens_per_second,omitempty"`
+	Elapsed float64  `json:"elapsed_seconds,omitempty"`
+	Left    float64  `json:"left_seconds,omitempty"`
+	Text    string   `json:"text,omitempty"`
+	Done    int64    `json:"done,omitempty"`
+	Total   int64    `json:"total,omitempty"`
+}
+
+func finite(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}
+
+// MarshalJSON writes the event as one flat object; losses that are not there are left out.
+func (e Event) MarshalJSON() ([]byte, error) {
+	r := record{Kind: e.Kind, Step: e.Step, Steps: e.Steps, Pass: e.Pass, Loss: finite(e.Loss), Valid: finite(e.Valid),
+		Best: e.Best, LR: e.LR, Norm: finite(e.Norm), Rate: e.TokensPerSecond, Elapsed: e.Elapsed.Seconds(),
+		Left: e.Left.Seconds(), Text: e.Text, Done: e.Done, Total: e.Total}
+	if !e.Time.IsZero() {
+		r.Time = e.Time.UTC().Format(time.RFC3339Nano)
+	}
+	return json.Marshal(r)
+}
+
+// UnmarshalJSON reads what MarshalJSON wrote.
+func (e *Event) UnmarshalJSON(raw []byte) error {
+	var r record
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return err
+	}
+	nan := func(p *float64) float64 {
+		if p == nil {
+			return math.NaN()
+		}
+		return *p
+	}
+	*e = Event{Kind: r.Kind, Step: r.Step, Steps: r.Steps, Pass: r.Pass, Loss: nan(r.Loss), Valid: nan(r.Valid), Best: r.Best,
+		LR: r.LR, Norm: nan(r.Norm), TokensPerSecond: r.Rate, Text: r.Text, Done: r.Done, Total: r.Total,
+		Elapsed: time.Duration(r.Elapsed * float64(time.Second)), Left: time.Duration(r.Left * float64(time.Second))}
+	if r.Time != "" {
+		t, err := time.Parse(time.RFC3339Nano, r.Time)
+		if err != nil {
+			return err
+		}
+		e.Time = t
+	}
+	return nil
+}
+
+// kept says which events metrics.jsonl keeps.
+func (e Event) kept() bool {
+	switch e.Kind {
+	case EventStep, EventValid, EventWarning, EventReplan, EventResume:
+		return true
+	}
+	return false
+}
+
+const metricsFile = "metrics.jsonl"
+
+// ReadMetrics reads a run's metrics.jsonl. A last line cut off by a crash is left out.
+func ReadMetrics(dir string) ([]Event, error) {
+	f, err := os.Open(filepath.Join(dir, metricsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	defer f.Close()
+	return parseMetrics(f)
+}
+
+func parseMetrics(r io.Reader) ([]Event, error) {
+	var events []Event
+	br := bufio.NewReader(r)
+	for n := 1; ; n++ {
+		line, err := br.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return events, nil // the rest, if any, is a line that was never finished
+		}
+		if err != nil {
+			return events, fmt.Errorf("train: %s: %w", metricsFile, err)
+		}
+		var e Event
+		if err := json.Unmarshal(bytes.TrimSpace(line), &e); err != nil {
+			return events, fmt.Errorf("train: %s: line %d: %w", metricsFile, n, err)
+		}
+		events = append(events, e)
+	}
+}
+
+// metrics appends events to metrics.jsonl.
+type metrics struct{ f *os.File }
+
+// openMetrics opens dir's metrics.jsonl and drops every event after step,
+// which a resumed run will write again.
+func openMetrics(dir string, step int64) (*metrics, error) {
+	events, err := ReadMetrics(dir)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, metricsFile), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	m := &metrics{f}
+	for _, e := range events {
+		if e.Step <= step {
+			if err := m.write(e); err != nil {
+				f.Close()
+				return nil, err
+			}
+		}
+	}
+	return m, nil
+}
+
+func (m *metrics) write(e Event) error {
+	line, err := json.Marshal(e)
+	if err == nil {
+		_, err = m.f.Write(append(line, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("train: %s: %w", metricsFile, err)
+	}
+	return nil
+}
+
+func (m *metrics) close() error { return errors.Join(m.f.Sync(), m.f.Close()) }

@@ -1,0 +1,122 @@
+package train
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/refrain-lm/refrain/checkpoint"
+	"github.com/refrain-lm/refrain/lm"
+)
+
+// Files of a run's folder; lm and eval name the others.
+const (
+	planFile = "plan.json"
+	idsFile  = "data.ids"
+	cardFile = "README.md"
+
+	keptCheckpoints = 2
+	stateFile       = "state.json"
+	arraysFile      = "state.safetensors"
+)
+
+// folder keeps a run's states as checkpoints in its model folder and the best
+// weights in model.safetensors.
+type folder struct {
+	dir  string
+	disk checkpoint.FS
+}
+
+// Save commits checkpoint-N and prunes older ones.
+func (f folder) Save(s Snapshot) error {
+	state, err := json.MarshalIndent(s.Run, "", "  ")
+	if err != nil {
+		return err
+	}
+	err = checkpoint.Commit(f.disk, f.dir, checkpoint.Name(s.Run.Step), []checkpoint.File{
+		{Name: arraysFile, Write: func(w io.Writer) error { return checkpoint.WriteSafetensors(w, s.Tensors) }},
+		{Name: stateFile, Write: func(w io.Writer) error { _, err := w.Write(append(state, '\n')); return err }},
+	})
+	if err != nil {
+		return err
+	}
+	return checkpoint.Prune(f.disk, f.dir, keptCheckpoints)
+}
+
+// Last reads the newest whole checkpoint.
+func (f folder) Last() (Snapshot, error) {
+	path, _, err := checkpoint.Newest(f.dir)
+	if errors.Is(err, checkpoint.ErrNone) {
+		return Snapshot{}, ErrNoSnapshot
+	}
+	if err != nil {
+		return Snapshot{}, err
+	}
+	var s Snapshot
+	raw, err := os.ReadFile(filepath.Join(path, stateFile))
+	if err != nil {
+		return s, fmt.Errorf("train: %w", err)
+	}
+	if err := strictJSON(raw, &s.Run); err != nil {
+		return s, fmt.Errorf("train: %s: %w", filepath.Join(path, stateFile), err)
+	}
+	s.Tensors, err = checkpoint.ReadSafetensorsFile(filepath.Join(path, arraysFile))
+	return s, err
+}
+
+// KeepBest replaces model.safetensors.
+func (f folder) KeepBest(m *lm.Model) error {
+	err := checkpoint.ReplaceFile(f.disk, filepath.Join(f.dir, lm.WeightsFile), func(w io.Writer) error {
+		return checkpoint.WriteSafetensors(w, m.Tensors())
+	})
+	if err != nil {
+		return fmt.Errorf("train: saving the best model: %w", err)
+	}
+	return nil
+}
+
+// LoadBest reads model.safetensors into m, if it is there.
+func (f folder) LoadBest(m *lm.Model) error {
+	path := filepath.Join(f.dir, lm.WeightsFile)
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	ts, err := checkpoint.ReadSafetensorsFile(path)
+	if err != nil {
+		return err
+	}
+	return m.SetTensors(ts)
+}
+
+// strictJSON decodes one JSON object without unknown keys.
+func strictJSON(raw []byte, v any) error {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return err
+	}
+	if dec.More() {
+		return errors.New("text after the JSON object")
+	}
+	return nil
+}
+
+// writeJSON replaces dir/name by v, indented.
+func (f folder) writeJSON(name string, v any) error {
+	raw, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return fmt.Errorf("train: %s: %w", name, err)
+	}
+	return f.write(name, func(w io.Writer) error { _, err := w.Write(append(raw, '\n')); return err })
+}
+
+func (f folder) write(name string, write func(io.Writer) error) error {
+	if err := checkpoint.ReplaceFile(f.disk, filepath.Join(f.dir, name), write); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	return nil
+}

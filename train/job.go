@@ -1,0 +1,390 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/refrain-lm/refrain/checkpoint"
+	"github.com/refrain-lm/refrain/data"
+	"github.com/refrain-lm/refrain/internal/kernel"
+	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/tokenizer"
+)
+
+// Input is what a run reads and where it writes.
+type Input struct {
+	Sources []data.Source // training text; its tail validates if Valid is empty
+	Valid   []data.Source
+	Out     string    // the new model folder; must not exist
+	DryRun  bool      // plan only: nothing is left on disk
+	Command []string  // for the record
+	Started time.Time // when the budget began; zero: now
+}
+
+// Job is a planned run that holds its folder's lock.
+type Job struct {
+	folder   folder
+	lock     *checkpoint.FolderLock
+	plan     Plan
+	tok      *tokenizer.Tokenizer
+	ids      *data.IDs
+	deadline time.Time
+	temp     bool
+}
+
+// Plan is what the job will do.
+func (j *Job) Plan() Plan { return j.plan }
+
+// Dir is the job's model folder.
+func (j *Job) Dir() string { return j.folder.dir }
+
+// Tokenizer is the tokenizer of the job's text.
+func (j *Job) Tokenizer() *tokenizer.Tokenizer { return j.tok }
+
+// Close releases the folder; after a dry run it removes it.
+func (j *Job) Close() error {
+	var errs []error
+	if j.ids != nil {
+		errs = append(errs, j.ids.Close())
+	}
+	if j.lock != nil {
+		errs = append(errs, j.lock.Unlock())
+	}
+	if j.temp {
+		errs = append(errs, os.RemoveAll(j.folder.dir))
+	}
+	return errors.Join(errs...)
+}
+
+// Prepare makes the run's folder, reads and encodes the text, measures this
+// machine where the budget is a time, and writes the plan.
+func Prepare(ctx context.Context, s Settings, in Input, on func(Event)) (*Job, error) {
+	if in.Started.IsZero() {
+		in.Started = time.Now()
+	}
+	s, err := s.withRecipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Validate(); err != nil {
+		return nil, err
+	}
+	j := &Job{folder: folder{dir: in.Out, disk: checkpoint.OS{}}, temp: in.DryRun}
+	j.plan = Plan{Version: 1, Command: in.Command, Settings: s, Paths: names(in.Sources), Valid: names(in.Valid)}
+	if err := j.makeFolder(); err != nil {
+		return nil, err
+	}
+	if err := j.prepare(ctx, in, on); err != nil {
+		return nil, errors.Join(err, j.abandon())
+	}
+	return j, nil
+}
+
+func names(src []data.Source) []string {
+	out := []string{}
+	for _, s := range src {
+		out = append(out, s.Name)
+	}
+	return out
+}
+
+func (j *Job) makeFolder() (err error) {
+	dir := j.folder.dir
+	if j.temp {
+		j.folder.dir, err = os.MkdirTemp("", "refrain-plan-")
+	} else if err = os.Mkdir(dir, 0o755); errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("%s exists already; nothing is overwritten: take another --out, or go on with: refrain train --resume %s", dir, dir)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot make the model folder: %w", err)
+	}
+	if j.lock, err = checkpoint.Lock(j.folder.dir); err != nil {
+		return err
+	}
+	return j.folder.writeJSON(planFile, j.plan)
+}
+
+// abandon removes a folder in which nothing has been learnt yet.
+func (j *Job) abandon() error {
+	j.temp = true
+	return j.Close()
+}
+
+// prepare does everything up to the complete plan.
+func (j *Job) prepare(ctx context.Context, in Input, on func(Event)) error {
+	if err := j.encode(ctx, in, on); err != nil {
+		return err
+	}
+	p := &j.plan
+	p.Kernels = kernel.Name()
+	p.Model.Vocab = j.tok.Size()
+	s := &p.Settings
+	s.chooseBatch(p.Data.Train.Tokens)
+	if err := j.checkLengths(); err != nil {
+		return err
+	}
+	windows := (p.Data.Train.Tokens/int64(s.BatchSize) - 1) / int64(s.BPTT)
+	if s.Time > 0 {
+		on(Event{Kind: EventPilot, Time: time.Now()})
+		j.deadline = in.Started.Add(s.Time)
+		if err := p.fitTime(j.ids.Train(), j.deadline); err != nil {
+			return err
+		}
+	} else {
+		p.Steps = s.Steps
+		if s.Steps == 0 {
+			p.Steps = max(1, int64(s.Epochs*float64(windows)))
+		}
+		s.chooseModel(6 * 1e6 * float64(p.Steps*p.TokensPerStep()))
+		s.chooseLearning(float64(p.Steps) / float64(windows))
+		p.Model = s.modelConfig(p.Model.Vocab)
+	}
+	if err := p.Model.Validate(); err != nil {
+		return err
+	}
+	p.Params = p.Model.Params()
+	p.chooseEvaluation()
+	p.chooseIntervals()
+	if err := p.checkMemory(); err != nil {
+		return err
+	}
+	p.Complete = true
+	on(Event{Kind: EventPlan, Time: time.Now(), Steps: p.Steps})
+	if j.temp {
+		return nil
+	}
+	if err := p.checkDisk(j.folder.dir); err != nil {
+		return err
+	}
+	if err := j.folder.write(lm.ConfigFile, p.Model.Write); err != nil {
+		return err
+	}
+	return j.folder.writeJSON(planFile, p)
+}
+
+// checkLengths refuses text too short for the batch and window.
+func (j *Job) checkLengths() error {
+	p, s := j.plan, j.plan.Settings
+	unit := j.tok.Unit()
+	if need := int64(s.BatchSize)*int64(s.BPTT) + int64(s.BatchSize); p.Data.Train.Tokens < need {
+		return fmt.Errorf("the training text is %d %ss, one step of %dx%d needs %d; give more text, or --bptt 8 --batch-size 1",
+			p.Data.Train.Tokens, unit, s.BatchSize, s.BPTT, need)
+	}
+	if p.Data.Valid.Tokens <= int64(s.BPTT) {
+		return fmt.Errorf("the validation part is %d %ss, a window is %d; give more text, --valid FILE, or --bptt %d --batch-size 1",
+			p.Data.Valid.Tokens, unit, s.BPTT, max(1, p.Data.Valid.Tokens/2))
+	}
+	return nil
+}
+
+// chooseEvaluation bounds validation during and after the run, so that in a
+// timed run neither takes more than a few percent of the time.
+func (p *Plan) chooseEvaluation() {
+	p.ValidTokens, p.EvalTokens = p.Data.Valid.Tokens, p.Data.Valid.Tokens
+	if p.Settings.Time == 0 || p.Rate == 0 {
+		return
+	}
+	// Validation in chunks runs at about three times the training rate.
+	if most := int64(p.Rate * 3 * p.Settings.Time.Seconds() / 200); p.ValidTokens > max(most, 20000) {
+		p.ValidTokens = max(most, 20000)
+	}
+	// One stream is bound by reading the weights once a token.
+	perToken := float64(p.Model.MultiplyAdds())*4/20e9 + 5e-6
+	if most := int64(p.Settings.Time.Seconds() / 50 / perToken); p.EvalTokens > max(most, 2000) {
+		p.EvalTokens = max(most, 2000)
+	}
+}
+
+// checkDisk refuses a run that the disk has no room for.
+func (p Plan) checkDisk(dir string) error {
+	free, err := checkpoint.FreeSpace(dir)
+	if err != nil {
+		return nil // not known here; a full disk is reported when it happens
+	}
+	if need := p.Disk(); free < need {
+		return fmt.Errorf("the run needs %d MB of disk in %s, which has %d MB free: free some, or take another --out", need/1e6, dir, free/1e6)
+	}
+	return nil
+}
+
+// Resume opens a run to go on with it. Settings that were given and differ,
+// and a budget, begin a new phase; else the run goes on as if never stopped.
+// ErrFinished says that there is nothing left to do.
+func Resume(ctx context.Context, dir string, s Settings, on func(Event)) (*Job, error) {
+	started := time.Now()
+	p, err := ReadPlan(dir)
+	if err != nil {
+		return nil, err
+	}
+	j := &Job{folder: folder{dir: dir, disk: checkpoint.OS{}}, plan: p}
+	if j.lock, err = checkpoint.Lock(dir); err != nil {
+		return nil, err
+	}
+	if err := j.resume(ctx, s, started, on); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return j, nil
+}
+
+func (j *Job) resume(ctx context.Context, s Settings, started time.Time, on func(Event)) error {
+	if !j.plan.Complete {
+		return j.planAnew(ctx, s, started, on)
+	}
+	if err := j.openData(ctx); err != nil {
+		return err
+	}
+	last, err := j.folder.Last()
+	if errors.Is(err, ErrNoSnapshot) {
+		err = nil // killed before step 0 was saved
+	}
+	if err != nil {
+		return err
+	}
+	changed, err := j.newPhase(s, last.Run, started)
+	if err != nil {
+		return err
+	}
+	if !changed && j.done(last.Run) {
+		return ErrFinished
+	}
+	on(Event{Kind: EventResume, Time: time.Now(), Step: last.Run.Step, Steps: j.plan.Steps})
+	return nil
+}
+
+// done reports whether the run and its final measures are complete.
+func (j *Job) done(r RunState) bool {
+	_, err := os.Stat(filepath.Join(j.folder.dir, cardFile))
+	return err == nil && (r.Step >= j.plan.lastSteps() || j.plan.Settings.Patience > 0 && r.Waited >= j.plan.Settings.Patience)
+}
+
+// lastSteps is the total after every recorded change.
+func (p Plan) lastSteps() int64 {
+	if n := len(p.Replans); n > 0 {
+		return p.Replans[n-1].Steps
+	}
+	return p.Steps
+}
+
+// ErrFinished says that a run has nothing left to do.
+var ErrFinished = errors.New("finished")
+
+// planAnew prepares a run that was killed before its plan was complete.
+func (j *Job) planAnew(ctx context.Context, s Settings, started time.Time, on func(Event)) error {
+	if slices.Contains(j.plan.Paths, "-") || slices.Contains(j.plan.Valid, "-") {
+		return fmt.Errorf("%s was stopped before its standard input was read whole: remove it and start again", j.folder.dir)
+	}
+	for name, origin := range s.Origin {
+		i := slices.IndexFunc(flags, func(f Flag) bool { return f.Name == name })
+		if err := j.plan.Settings.Set(name, flags[i].Value(s), origin); err != nil {
+			return err
+		}
+	}
+	in := Input{Started: started}
+	var err error
+	o := data.ReadOptions{AllowBinary: j.plan.Settings.Tokenizer == "byte"}
+	if in.Sources, err = data.Sources(j.plan.Paths, nil, o); err != nil {
+		return err
+	}
+	if in.Valid, err = data.Sources(j.plan.Valid, nil, o); err != nil {
+		return err
+	}
+	return j.prepare(ctx, in, on)
+}
+
+// newPhase begins a new phase if a budget was given or a setting differs.
+func (j *Job) newPhase(s Settings, at RunState, started time.Time) (bool, error) {
+	p := &j.plan
+	if s.Given("threads") {
+		p.Settings.Threads = s.Threads // changes no bit, so it is no change
+	}
+	next, changed, err := p.Settings.amended(s)
+	if err != nil {
+		return false, fmt.Errorf("%s %w", j.folder.dir, err)
+	}
+	if !changed {
+		return false, nil
+	}
+	p.Earlier = append(p.Earlier, Phase{From: p.From, Steps: at.Steps, Settings: p.Settings, Replans: p.Replans})
+	remaining := p.lastSteps() - at.Step
+	p.Settings, p.Replans, p.From = next, []Replan{}, at.Step
+	return true, j.planPhase(s, remaining, started)
+}
+
+// amended is s with what more asks for; what s had already decided stays.
+func (s Settings) amended(more Settings) (next Settings, changed bool, err error) {
+	next, changed = s, more.budgetGiven()
+	next.Origin = map[string]string{}
+	for name, origin := range s.Origin {
+		if origin == "plan" {
+			origin = "earlier"
+		}
+		next.Origin[name] = origin
+	}
+	if changed {
+		next.Time, next.Steps, next.Epochs = 0, 0, 0
+		for name := range budgetFlags {
+			delete(next.Origin, name)
+		}
+	}
+	for _, f := range flags {
+		v := f.Value(more)
+		if !more.Given(f.Name) || f.Name == "threads" || v == f.Value(next) {
+			continue
+		}
+		if phaseFixed[f.Name] {
+			return next, false, fmt.Errorf("has %s %s, not %s; drop --%s, or train anew with --out other", f.Name, f.Value(next), v, f.Name)
+		}
+		if err := next.Set(f.Name, v, more.Origin[f.Name]); err != nil {
+			return next, false, err
+		}
+		if f.Name == "dropout" {
+			next.DropoutLayer, next.DropoutOutput = next.Dropout, next.Dropout
+		}
+		changed = true
+	}
+	for _, name := range []string{"valid-every", "save-every"} {
+		if !more.Given(name) {
+			delete(next.Origin, name)
+		}
+	}
+	return next, changed, next.Validate()
+}
+
+// planPhase sets the steps of a phase that goes on from p.From.
+func (j *Job) planPhase(s Settings, remaining int64, started time.Time) error {
+	p := &j.plan
+	windows := (p.Data.Train.Tokens/int64(p.Settings.BatchSize) - 1) / int64(p.Settings.BPTT)
+	switch {
+	case s.Given("time"):
+		j.deadline = started.Add(s.Time)
+		if err := p.fitTime(j.ids.Train(), j.deadline); err != nil {
+			return err
+		}
+	case s.Given("steps"):
+		p.Steps = p.From + s.Steps
+	case s.Given("epochs"):
+		p.Steps = p.From + max(1, int64(s.Epochs*float64(windows)))
+	default:
+		p.Steps = p.From + max(0, remaining)
+	}
+	p.Model = p.Settings.modelConfig(p.Model.Vocab)
+	p.chooseIntervals()
+	if err := j.folder.write(lm.ConfigFile, p.Model.Write); err != nil {
+		return err
+	}
+	return j.folder.writeJSON(planFile, p)
+}
+
+// phaseFixed are the settings that a resumed run cannot change: the text's
+// encoding, the architecture, the batch (lanes have state), the seed.
+var phaseFixed = map[string]bool{
+	"tokenizer": true, "words": true, "min-count": true, "vocab-size": true, "lower": true, "normalize": true,
+	"model": true, "cell": true, "nonlinearity": true, "gru-reset": true, "bias": true, "nlayers": true, "nhid": true,
+	"emsize": true, "tied": true, "batch-size": true, "bptt": true, "init": true, "init-range": true, "forget-bias": true,
+	"seed": true, "recipe": true, "optimizer": true, "average": true,
+}

@@ -1,0 +1,412 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/refrain-lm/refrain/data"
+	"github.com/refrain-lm/refrain/internal/parallel"
+	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/optim"
+)
+
+// What ends a run early.
+var (
+	ErrStopped  = errors.New("stopped")  // the context was cancelled; the state is saved
+	ErrDiverged = errors.New("diverged") // NaN or a running loss, three times
+)
+
+// Options says how Run trains. Zero fields mean what their comments say.
+type Options struct {
+	From     int64          // the step at which the schedule begins: the end of an earlier phase
+	Steps    int64          // total steps; needed
+	Optim    optim.Config   // zero: Adam
+	Schedule optim.Schedule // zero: constant
+	Clip     float64        // largest global gradient norm; 0: off
+	ClipEach float64        // largest absolute gradient; 0: off
+	SumTime  bool           // differentiate the loss summed over time, averaged over lanes
+	Average  float64        // share of the run, at its end, whose weights are averaged; 0: none
+	Seed     uint64         // dropout masks
+	Threads  int            // 0: all cores; changes no bit
+	Valid    data.Reader    // validation ids; nil: the last weights are the best
+	ValidMax int64          // validate on so many ids at most; 0: all
+	Patience int            // stop after so many validations without a best; 0: never
+	On       func(Event)    // onlooker; nil: none
+	Keep     Keeper         // where states go; nil: memory
+	Budget   Budget         // a deadline; zero: none
+	Replans  []Replan       // recorded changes of Steps that this run must obey
+
+	ValidEvery  int64 // steps; 0: twenty times a run
+	SaveEvery   int64 // steps; 0: as ValidEvery
+	ReportEvery int64 // steps; 0: a hundred times a run
+}
+
+// Report says how a run ended.
+type Report struct {
+	Steps    int64         // steps done
+	Best     float64       // lowest validation loss, nats a token
+	BestStep int64         // where it was reached
+	Tokens   int64         // trained in this call
+	Elapsed  time.Duration // of this call
+}
+
+// Run trains m on s and leaves the best weights in it. On cancellation it
+// saves its state with o.Keep and returns ErrStopped.
+//
+// The loop: one window forwards and backwards, clip, update; now and then
+// validate and keep the best; now and then save. A loss that is NaN, infinite
+// or running away sends it back to the last saved state at half the learning
+// rate, twice; the third time it gives up with ErrDiverged.
+func Run(ctx context.Context, m *lm.Model, s *data.Stream, o Options) (Report, error) {
+	t, err := newTrainer(m, s, o)
+	if err != nil {
+		return Report{}, err
+	}
+	defer t.pool.Close()
+	for t.run.Step < t.run.Steps {
+		if ctx.Err() != nil {
+			return t.report(), errors.Join(ErrStopped, t.save())
+		}
+		if err := t.step(); err != nil {
+			return t.report(), err
+		}
+		if t.diverging() {
+			if err := t.retreat(); err != nil {
+				return t.report(), err
+			}
+			continue
+		}
+		t.replan()
+		stop := false
+		if t.due(t.opts.ValidEvery) {
+			if stop, err = t.validate(ctx); err != nil && ctx.Err() == nil {
+				return t.report(), err
+			}
+		}
+		if t.due(t.opts.SaveEvery) {
+			if err := t.save(); err != nil {
+				return t.report(), err
+			}
+		}
+		if stop {
+			break
+		}
+	}
+	return t.finish()
+}
+
+// trainer is the state of Run.
+type trainer struct {
+	m      *lm.Model
+	stream *data.Stream
+	opts   Options
+	pool   *parallel.Pool
+	opt    optim.Optimizer
+	params []optim.Slice
+	avg    *optim.Average
+	tail   bool // avg is a mean of the run's tail, measured once at its end; else asgd's, measured throughout
+	valid  *validator
+	keep   Keeper
+
+	tape  lm.Tape
+	state *lm.State
+	batch data.Batch
+	run   RunState
+
+	lossSum   float64 // since the last report
+	lossCount int
+	stepLoss  float64
+	norm      float64
+	begun     time.Time
+	tokens    int64
+	reported  time.Time
+	reportTok int64
+}
+
+func newTrainer(m *lm.Model, s *data.Stream, o Options) (*trainer, error) {
+	if o.Steps < 1 {
+		return nil, errors.New("train: Options.Steps is not set")
+	}
+	o = o.withDefaults()
+	t := &trainer{m: m, stream: s, opts: o, keep: o.Keep, pool: parallel.New(o.Threads), begun: time.Now(), reported: time.Now()}
+	t.prepareParams()
+	var err error
+	if err := t.prepareOptimizer(); err != nil {
+		return nil, err
+	}
+	if o.Valid != nil {
+		if t.valid, err = newValidator(o.Valid, o.ValidMax); err != nil {
+			return nil, err
+		}
+	}
+	t.state = m.NewState(s.Lanes())
+	t.run = RunState{Steps: o.Steps, LRScale: 1, Best: math.MaxFloat64, BestStep: -1, SmoothMin: math.MaxFloat64}
+	t.m.Refresh(t.pool, true)
+	if t.keep == nil {
+		t.keep = &memory{}
+	}
+	found, err := t.restore()
+	if err != nil || found {
+		return t, err
+	}
+	return t, t.save()
+}
+
+// prepareParams gives every trained parameter a gradient.
+func (t *trainer) prepareParams() {
+	for _, p := range t.m.Params() {
+		if !p.Frozen {
+			p.ZeroGrad()
+			t.params = append(t.params, optim.Slice{Name: p.Name, Value: p.Value, Grad: p.Grad})
+		}
+	}
+}
+
+func (t *trainer) prepareOptimizer() (err error) {
+	o := &t.opts
+	if err := o.Schedule.Validate(); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	if o.Optim.Name == "asgd" {
+		o.Optim.AverageFrom = int(float64(o.Steps) * (1 - o.Average))
+	}
+	if t.opt, err = optim.New(o.Optim, t.params); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	if a, ok := t.opt.(*optim.ASGD); ok {
+		t.avg = a.Average()
+	} else if o.Average > 0 {
+		t.avg, t.tail = optim.NewAverage(t.params, 0), true
+	}
+	return nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Optim.Name == "" {
+		o.Optim.Name = "adam"
+	}
+	if o.Schedule.Name == "" {
+		o.Schedule.Name = "constant"
+	}
+	if o.Schedule.LR == 0 {
+		o.Schedule.LR = 0.001
+	}
+	if o.ValidEvery < 1 {
+		o.ValidEvery = max(1, o.Steps/20)
+	}
+	if o.SaveEvery < 1 {
+		o.SaveEvery = o.ValidEvery
+	}
+	if o.ReportEvery < 1 {
+		o.ReportEvery = max(1, o.Steps/100)
+	}
+	return o
+}
+
+// due reports whether the step just done is a multiple of every, or the last.
+func (t *trainer) due(every int64) bool {
+	return t.run.Step%every == 0 || t.run.Step == t.run.Steps
+}
+
+// step trains on one window.
+func (t *trainer) step() error {
+	if err := t.stream.Next(&t.batch); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
+	if t.batch.Reset {
+		t.state.Reset()
+	}
+	for _, p := range t.params {
+		clear(p.Grad)
+	}
+	t.tape.Mode.Pool, t.tape.Mode.Train = t.pool, true
+	t.tape.Mode.Seed, t.tape.Mode.Step = t.opts.Seed, uint64(t.run.Step)
+	t.tape.Scale = 1 / float32(len(t.batch.Inputs))
+	if t.opts.SumTime {
+		t.tape.Scale = 1 / float32(t.batch.B)
+	}
+	sum, n := t.m.Loss(&t.tape, t.batch.Inputs, t.batch.Targets, t.state)
+	t.m.Backward(&t.tape)
+	t.stepLoss = sum / float64(n)
+	t.norm = optim.GlobalNorm(t.pool, t.params)
+	t.lossSum += sum
+	t.lossCount += n
+	t.tokens += int64(n)
+	t.run.Step++
+	if math.IsNaN(t.norm) || math.IsInf(t.norm, 0) {
+		t.stepLoss = math.NaN()
+		return nil // diverging sees it; the weights are still good
+	}
+	t.update()
+	if t.run.Step%t.opts.ReportEvery == 0 {
+		t.emitStep()
+	}
+	return nil
+}
+
+// update clips and applies the gradients.
+func (t *trainer) update() {
+	if t.opts.ClipEach > 0 {
+		optim.ClipValue(t.params, float32(t.opts.ClipEach))
+	}
+	scale := float32(1)
+	if t.opts.Clip > 0 {
+		scale = optim.ClipScale(t.norm, t.opts.Clip)
+	}
+	t.opt.Step(t.pool, float32(t.rate()), scale)
+	t.m.Refresh(t.pool, true)
+	if t.averaging() {
+		t.avg.Update(t.pool)
+	}
+}
+
+// rate is the learning rate of the step being made.
+func (t *trainer) rate() float64 {
+	step, total := t.run.Step-1-t.opts.From, t.run.Steps-t.opts.From
+	return t.run.LRScale * t.run.Plateau.Scale(t.opts.Schedule) * t.opts.Schedule.Rate(int(max(0, step)), int(total))
+}
+
+// averaging reports whether the step just made belongs to the averaged tail.
+func (t *trainer) averaging() bool {
+	length := float64(t.run.Steps - t.opts.From)
+	return t.tail && float64(t.run.Step-t.opts.From) > length*(1-t.opts.Average)
+}
+
+// diverging follows the loss: its running mean over about 50 steps may not
+// rise above one and a half times its minimum plus half a nat.
+func (t *trainer) diverging() bool {
+	loss := t.stepLoss
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return true
+	}
+	r := &t.run
+	if r.Smooth == 0 {
+		r.Smooth = loss
+	}
+	r.Smooth += (loss - r.Smooth) / 50
+	r.SmoothMin = min(r.SmoothMin, r.Smooth)
+	return r.Smooth > 1.5*r.SmoothMin+0.5
+}
+
+// retreat goes back to the last saved state at half the learning rate.
+func (t *trainer) retreat() error {
+	at, loss, scale, times := t.run.Step, t.stepLoss, t.run.LRScale, t.run.Divergences
+	if _, err := t.restore(); err != nil {
+		return err
+	}
+	t.run.Divergences = times + 1
+	if t.run.Divergences > 2 {
+		return fmt.Errorf("%w 3 times, last at step %d; step %d is kept", ErrDiverged, at, t.run.Step)
+	}
+	t.run.LRScale = scale / 2
+	t.run.Smooth, t.run.SmoothMin = 0, math.MaxFloat64
+	t.emit(Event{Kind: EventWarning, Text: fmt.Sprintf("loss %.4g at step %d; back to step %d, learning rate halved (%d of 2)",
+		loss, at, t.run.Step, t.run.Divergences)})
+	return t.save() // so that a resumed run knows
+}
+
+// validate measures the weights; stop reports that patience has run out.
+func (t *trainer) validate(ctx context.Context) (stop bool, err error) {
+	if t.valid == nil {
+		return false, nil
+	}
+	if !t.tail && t.averaged() {
+		t.swapAverage()
+		defer t.swapAverage()
+	}
+	loss, best, err := t.measure(ctx)
+	if err != nil {
+		return false, err
+	}
+	if t.opts.Schedule.Name == "plateau" {
+		t.run.Plateau.Observe(t.opts.Schedule, loss)
+	}
+	e := t.event(EventValid)
+	e.Valid, e.Best = loss, best
+	t.emit(e)
+	return t.opts.Patience > 0 && t.run.Waited >= t.opts.Patience, nil
+}
+
+// measure validates the weights as they are and keeps the model if its loss is
+// the lowest so far.
+func (t *trainer) measure(ctx context.Context) (loss float64, best bool, err error) {
+	if loss, err = t.valid.loss(ctx, t.m, t.tape.Mode); err != nil {
+		return 0, false, err
+	}
+	if !(loss < t.run.Best) {
+		t.run.Waited++
+		return loss, false, nil
+	}
+	t.run.Best, t.run.BestStep, t.run.Waited = loss, t.run.Step, 0
+	return loss, true, t.keep.KeepBest(t.m)
+}
+
+// averaged reports whether there is a mean of weights to look at.
+func (t *trainer) averaged() bool { return t.avg != nil && t.avg.Count() > 0 }
+
+// swapAverage exchanges the weights and their mean.
+func (t *trainer) swapAverage() {
+	t.avg.Swap(t.pool)
+	t.m.Refresh(t.pool, true)
+}
+
+// finish measures the mean of the tail's weights too, and leaves the best
+// weights in the model.
+func (t *trainer) finish() (Report, error) {
+	swapped := t.averaged() && (t.tail || t.valid == nil)
+	if swapped {
+		t.swapAverage()
+	}
+	if t.valid == nil {
+		return t.report(), t.keep.KeepBest(t.m)
+	}
+	if swapped {
+		loss, best, err := t.measure(context.Background())
+		if err != nil {
+			return t.report(), err
+		}
+		e := t.event(EventValid)
+		e.Valid, e.Best = loss, best
+		t.emit(e)
+	}
+	return t.report(), t.keep.LoadBest(t.m)
+}
+
+func (t *trainer) report() Report {
+	return Report{Steps: t.run.Step, Best: t.run.Best, BestStep: t.run.BestStep, Tokens: t.tokens, Elapsed: time.Since(t.begun)}
+}
+
+// event fills in where the run stands.
+func (t *trainer) event(kind string) Event {
+	e := Event{Kind: kind, Time: time.Now(), Step: t.run.Step, Steps: t.run.Steps, Loss: math.NaN(), Valid: math.NaN(), Norm: math.NaN(),
+		Elapsed: time.Since(t.begun)}
+	if w := t.stream.Windows(); w > 0 {
+		e.Pass = float64(t.run.Step) / float64(w)
+	}
+	if t.tokens > 0 {
+		e.Left = time.Duration(float64(e.Elapsed) / float64(t.tokens) * float64(t.run.Steps-t.run.Step) * float64(len(t.batch.Inputs)))
+	}
+	return e
+}
+
+func (t *trainer) emitStep() {
+	e := t.event(EventStep)
+	e.Loss, e.LR, e.Norm = t.lossSum/float64(t.lossCount), t.rate(), t.norm
+	e.TokensPerSecond = float64(t.tokens-t.reportTok) / max(1e-9, time.Since(t.reported).Seconds())
+	t.lossSum, t.lossCount, t.reported, t.reportTok = 0, 0, time.Now(), t.tokens
+	t.emit(e)
+}
+
+func (t *trainer) emit(e Event) {
+	if e.Steps == 0 {
+		text := e.Text
+		e = t.event(e.Kind)
+		e.Text = text
+	}
+	if t.opts.On != nil {
+		t.opts.On(e)
+	}
+}

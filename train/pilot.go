@@ -1,0 +1,92 @@
+package train
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/refrain-lm/refrain/data"
+	"github.com/refrain-lm/refrain/internal/parallel"
+	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/optim"
+)
+
+// pilot trains a model of cfg with the plan's batch for about the given time
+// and returns the tokens a second of its fastest third: a burst of other work
+// on the machine should not shrink the plan.
+func (p *Plan) pilot(cfg lm.Config, train data.Reader, spend time.Duration) (float64, error) {
+	s := p.Settings
+	m, err := lm.New(cfg, s.initConfig(), s.Seed)
+	if err != nil {
+		return 0, err
+	}
+	stream, err := data.NewStream(train, s.BatchSize, s.BPTT)
+	if err != nil {
+		return 0, fmt.Errorf("train: %w", err)
+	}
+	t := &trainer{m: m, stream: stream, pool: parallel.New(s.Threads), begun: time.Now(), reported: time.Now()}
+	defer t.pool.Close()
+	t.opts = Options{Steps: math.MaxInt64, Clip: s.Clip, Schedule: optim.Schedule{Name: "constant", LR: 1e-4}, ReportEvery: math.MaxInt64}
+	t.opts.Optim = optim.Config{Name: s.Optimizer}
+	t.run = RunState{Steps: math.MaxInt64, LRScale: 1}
+	t.prepareParams()
+	if t.opt, err = optim.New(t.opts.Optim, t.params); err != nil {
+		return 0, err
+	}
+	t.state = m.NewState(s.BatchSize)
+	t.m.Refresh(t.pool, true)
+	return t.clock(spend)
+}
+
+// clock steps until spend is over; at least three steps.
+func (t *trainer) clock(spend time.Duration) (float64, error) {
+	var times []time.Duration
+	if err := t.step(); err != nil { // the first step warms caches and buffers
+		return 0, err
+	}
+	for begin := time.Now(); len(times) < 3 || time.Since(begin) < spend; {
+		at := time.Now()
+		if err := t.step(); err != nil {
+			return 0, err
+		}
+		times = append(times, time.Since(at))
+	}
+	fast := slices.Sorted(slices.Values(times))
+	fast = fast[:(len(fast)+2)/3]
+	var sum time.Duration
+	for _, d := range fast {
+		sum += d
+	}
+	return float64(len(t.batch.Inputs)) * float64(len(fast)) / sum.Seconds(), nil
+}
+
+// fitTime chooses the model and the number of steps for the time that is left
+// until deadline.
+func (p *Plan) fitTime(train data.Reader, deadline time.Time) error {
+	s := &p.Settings
+	total := s.Time
+	probe := *s
+	probe.choose("nlayers", "1")
+	probe.choose("nhid", "256")
+	probe.choose("emsize", strconv.Itoa(embeddingFor(s.Tokenizer, probe.Hidden)))
+	if s.Tokenizer == "word" {
+		probe.choose("tied", "true")
+	}
+	rate, err := p.pilot(probe.modelConfig(p.Model.Vocab), train, min(total/60, 2*time.Second))
+	if err != nil {
+		return err
+	}
+	budget := func() float64 { return (time.Until(deadline) - reserve(total)).Seconds() }
+	ops := 6 * float64(probe.modelConfig(p.Model.Vocab).MultiplyAdds()) * rate * budget()
+	s.chooseModel(ops)
+	s.chooseLearning(rate * budget() / float64(max(1, p.Data.Train.Tokens)))
+	p.Model = s.modelConfig(p.Model.Vocab)
+	if p.Rate, err = p.pilot(p.Model, train, min(total/30, 4*time.Second)); err != nil {
+		return err
+	}
+	const spent = 0.93 // of the time goes into steps; the rest into validating and saving
+	p.Steps = p.From + max(1, int64(spent*budget()*p.Rate/float64(p.TokensPerStep())))
+	return nil
+}

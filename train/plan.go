@@ -1,0 +1,306 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/refrain-lm/refrain/data"
+	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/nn"
+	"github.com/refrain-lm/refrain/optim"
+	"github.com/refrain-lm/refrain/tokenizer"
+)
+
+// Plan is what a run will do: plan.json. The bits of a run are a function of
+// its plan and data. It is written with the command's settings before anything
+// is read or measured, and again, complete, before the first step.
+type Plan struct {
+	Version  int      `json:"version"`
+	Complete bool     `json:"complete"` // all below is decided
+	Command  []string `json:"command"`
+	Paths    []string `json:"paths"` // of the texts as the command named them
+	Valid    []string `json:"valid"`
+	Settings Settings `json:"settings"`
+
+	Data        data.Corpus `json:"data"`
+	ValidLossy  bool        `json:"valid_lossy"` // the tokenizer lost something of the validation text
+	TokenizerID string      `json:"tokenizer_sha256"`
+	Model       lm.Config   `json:"model"`
+	Params      int64       `json:"params"`
+	From        int64       `json:"from"`  // step at which this phase began; 0: from scratch
+	Steps       int64       `json:"steps"` // total, earlier phases included
+	ValidTokens int64       `json:"valid_tokens"`
+	EvalTokens  int64       `json:"eval_tokens"`
+	Rate        float64     `json:"tokens_per_second"` // measured; 0: not measured
+	Kernels     string      `json:"kernels"`
+	Replans     []Replan    `json:"replans"`
+	Earlier     []Phase     `json:"earlier"`
+}
+
+// Phase is a part of a run that ended before the present one began.
+type Phase struct {
+	From     int64    `json:"from"`
+	Steps    int64    `json:"steps"`
+	Settings Settings `json:"settings"`
+	Replans  []Replan `json:"replans"`
+}
+
+// ReadPlan reads a folder's plan.json.
+func ReadPlan(dir string) (Plan, error) {
+	raw, err := os.ReadFile(filepath.Join(dir, planFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return Plan{}, fmt.Errorf("train: %s holds no %s: it is no run that can be resumed: %w", dir, planFile, err)
+	}
+	if err != nil {
+		return Plan{}, fmt.Errorf("train: %w", err)
+	}
+	return parsePlan(raw)
+}
+
+func parsePlan(raw []byte) (Plan, error) {
+	var p Plan
+	if err := strictJSON(raw, &p); err != nil {
+		return p, fmt.Errorf("train: %s: %w", planFile, err)
+	}
+	if p.Version != 1 {
+		return p, fmt.Errorf("train: %s has version %d, this program reads 1", planFile, p.Version)
+	}
+	if p.Complete {
+		if err := p.Model.Validate(); err != nil {
+			return p, fmt.Errorf("train: %s: %w", planFile, err)
+		}
+		if p.Steps < p.From || p.From < 0 || p.Settings.BatchSize < 1 || p.Settings.BPTT < 1 {
+			return p, fmt.Errorf("train: %s: impossible steps or batch", planFile)
+		}
+	}
+	return p, nil
+}
+
+// TokensPerStep is the number of predictions a step trains on.
+func (p Plan) TokensPerStep() int64 { return int64(p.Settings.BatchSize) * int64(p.Settings.BPTT) }
+
+// Tokens is the number of predictions this phase trains on.
+func (p Plan) Tokens() int64 { return (p.Steps - p.From) * p.TokensPerStep() }
+
+// Passes is Tokens in passes over the training text.
+func (p Plan) Passes() float64 {
+	return float64(p.Tokens()) / float64(max(1, p.Data.Train.Tokens))
+}
+
+// Memory estimates the peak bytes of the run: weights, gradients, packed
+// copies and optimizer state, and the activations of one window.
+func (p Plan) Memory() int64 {
+	perParam := int64(4 + 4 + 8) // value, gradient, two packed copies
+	switch p.Settings.Optimizer {
+	case "adam", "adamw":
+		perParam += 8
+	case "asgd":
+		perParam += 4
+	}
+	if p.Settings.Average > 0 {
+		perParam += 4
+	}
+	act := int64(p.Model.EmSize)*3 + int64(p.Model.Layers)*int64(p.Model.Hidden)*10
+	return 12e6 + p.Params*perParam + p.TokensPerStep()*act*4 + 128*int64(p.Model.Vocab)*4 + validLanes*validWindow*act*4
+}
+
+// Disk estimates the bytes of the finished folder: ids, the model, and two
+// checkpoints with the optimizer's moments.
+func (p Plan) Disk() int64 {
+	width := int64(2)
+	if p.Model.Vocab > 1<<16 {
+		width = 4
+	}
+	arrays := int64(1)
+	switch p.Settings.Optimizer {
+	case "adam", "adamw":
+		arrays = 3
+	case "asgd":
+		arrays = 2
+	}
+	if p.Settings.Average > 0 {
+		arrays++
+	}
+	return (p.Data.Train.Tokens+p.Data.Valid.Tokens)*width + p.Params*4*(1+keptCheckpoints*arrays) + 100e3
+}
+
+// tokenizerOptions are the tokenizer's part of the settings.
+func (s Settings) tokenizerOptions() tokenizer.Options {
+	o := tokenizer.Options{Kind: tokenizer.Kind(s.Tokenizer), MinCount: s.MinCount, VocabSize: s.VocabSize, Lower: s.Lower}
+	if s.Normalize != "none" {
+		o.Normalize = s.Normalize
+	}
+	if s.Tokenizer == "word" {
+		o.Words = s.Words
+	}
+	return o
+}
+
+// modelConfig is the model's part of the settings.
+func (s Settings) modelConfig(vocab int) lm.Config {
+	c := lm.Config{
+		Version: lm.Version, Kind: lm.KindRecurrent, Cell: lm.Cell(s.Cell), Bias: s.Bias,
+		Vocab: vocab, EmSize: s.EmSize, Hidden: s.Hidden, Layers: s.Layers, Tied: s.Tied,
+		DropoutInput: s.DropoutInput, DropoutLayer: s.DropoutLayer, DropoutOutput: s.DropoutOutput, Variational: s.Variational,
+	}
+	switch c.Cell {
+	case lm.RNN:
+		c.Nonlinearity = s.Nonlinearity
+	case lm.GRU:
+		c.GRUReset = s.GRUReset
+		if s.Bias == "one" {
+			c.GRUReset = "before"
+		}
+	}
+	return c
+}
+
+// initConfig is the initialisation's part of the settings.
+func (s Settings) initConfig() nn.InitConfig {
+	in := nn.InitConfig{Name: nn.Init(s.Init), Range: s.InitRange}
+	if s.Origin["forget-bias"] != "" {
+		v := s.ForgetBias
+		in.ForgetBias = &v
+	}
+	return in
+}
+
+// options are the loop's part of a complete plan.
+func (p Plan) options(windows int64) Options {
+	s := p.Settings
+	o := Options{
+		From: p.From, Steps: p.Steps, Seed: s.Seed, Threads: s.Threads,
+		Clip: s.Clip, ClipEach: s.ClipValue, SumTime: s.Loss == "sum", Average: s.Average,
+		ValidMax: p.ValidTokens, ValidEvery: s.ValidEvery, SaveEvery: s.SaveEvery, Patience: s.Patience,
+		Replans: p.Replans,
+		Optim:   optim.Config{Name: s.Optimizer, Beta1: s.Beta1, Beta2: s.Beta2, Eps: s.Eps, WeightDecay: s.WeightDecay, Keras: s.KerasEps},
+	}
+	o.Schedule = optim.Schedule{Name: s.Schedule, LR: s.LR, WarmUp: s.Warmup, CoolDown: s.Cooldown, Decay: s.LRDecay,
+		Hold: int(math.Round(s.LRHold)), EpochSteps: int(windows)}
+	return o
+}
+
+// chooseModel fills in the architecture for a budget of so many training
+// floating-point operations.
+//
+// The rule: one layer, with as many recurrent weights as the budget can train
+// — √(operations/60), the shape of compute-optimal scaling with a constant
+// fitted on small texts — at the nearest of a few widths.
+func (s *Settings) chooseModel(operations float64) {
+	s.choose("nlayers", "1")
+	gates := map[string]float64{"lstm": 4, "lstm-nog": 3, "gru": 3, "rnn": 1}[s.Cell]
+	want := math.Sqrt(operations/60) / gates
+	best, bestDist := 0, math.Inf(1)
+	for _, h := range []int{32, 48, 64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536} {
+		e := float64(embeddingFor(s.Tokenizer, h))
+		have := float64(h) * (e + float64(h))
+		for l := 1; l < s.Layers; l++ {
+			have += 2 * float64(h) * float64(h)
+		}
+		if d := math.Abs(math.Log(have / want)); d < bestDist {
+			best, bestDist = h, d
+		}
+	}
+	s.choose("nhid", strconv.Itoa(best))
+	s.choose("emsize", strconv.Itoa(embeddingFor(s.Tokenizer, s.Hidden)))
+	if s.Tokenizer == "word" {
+		s.choose("tied", "true")
+	}
+}
+
+// embeddingFor is the embedding width that goes with a hidden width:
+// characters need little; words get up to 256, tied through a projection.
+func embeddingFor(tokenizer string, hidden int) int {
+	if tokenizer == "word" {
+		return min(256, hidden)
+	}
+	return min(64, hidden)
+}
+
+// chooseBatch fills in batch and window, small enough that the text has
+// something to batch.
+func (s *Settings) chooseBatch(trainTokens int64) {
+	batch, bptt := 32, 100
+	if s.Tokenizer == "word" {
+		batch, bptt = 32, 35
+	}
+	for batch > 1 && trainTokens < int64(batch*bptt)*4 {
+		batch /= 2
+	}
+	for bptt > 8 && trainTokens < int64(batch*bptt)*2 {
+		bptt /= 2
+	}
+	s.choose("batch-size", strconv.Itoa(batch))
+	s.choose("bptt", strconv.Itoa(bptt))
+}
+
+// chooseLearning fills in optimizer settings and regularisation for a run of
+// so many passes over the text.
+func (s *Settings) chooseLearning(passes float64) {
+	format := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+	adaptive := s.Optimizer == "adam" || s.Optimizer == "adamw"
+	lr := 1.0
+	if adaptive {
+		lr = 0.004
+		if s.Cell == "rnn" {
+			lr = 0.001
+		}
+	}
+	s.choose("lr", format(lr))
+	s.choose("beta2", format(map[bool]float64{true: 0.99, false: 0.999}[s.Tokenizer != "word"]))
+	s.choose("warmup", "0.03")
+	s.choose("cooldown", "0.6")
+	s.choose("clip", "1")
+	s.choose("weight-decay", "0")
+	s.choose("average", "0")
+	drop := 0.0
+	switch {
+	case passes > 20:
+		drop = 0.5
+	case passes > 8:
+		drop = 0.35
+	case passes > 4:
+		drop = 0.2
+	case passes > 2:
+		drop = 0.1
+	}
+	if s.Given("dropout") {
+		drop = s.Dropout
+	}
+	s.choose("dropout-layer", format(drop))
+	s.choose("dropout-output", format(drop))
+	in := 0.0
+	if s.Tokenizer == "word" {
+		in = drop / 2
+	}
+	if s.Given("dropout") && s.Tokenizer == "word" {
+		in = drop
+	}
+	s.choose("dropout-input", format(in))
+	s.choose("dropout", format(drop))
+}
+
+// chooseIntervals sets how often to validate and save: about twenty times,
+// fewer where a validation would take more than a twentieth of the time.
+func (p *Plan) chooseIntervals() {
+	steps := max(1, p.Steps-p.From)
+	valid := max(1, steps/20)
+	// A validation token costs a third of a trained one.
+	cost := float64(min(p.ValidTokens, p.Data.Valid.Tokens)) / 3
+	if most := 0.05 * float64(p.Tokens()); cost > 0 && cost*20 > most {
+		valid = max(valid, int64(cost*float64(steps)/most))
+	}
+	valid = min(valid, steps)
+	p.Settings.choose("valid-every", strconv.FormatInt(valid, 10))
+	p.Settings.choose("save-every", strconv.FormatInt(min(p.Settings.ValidEvery, max(1, steps/20)), 10))
+}
+
+// reserve is the part of a time budget kept for the work after the last step.
+func reserve(total time.Duration) time.Duration {
+	return max(total/25, 500*time.Millisecond)
+}

@@ -1,0 +1,367 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Settings is what one asks of a training run, a field for each flag. A flag
+// that Origin does not name was not given: the recipe, the plan or the default
+// decides, and the completed Settings in plan.json say what they decided.
+type Settings struct {
+	// Text
+	Tokenizer string `json:"tokenizer"`  // byte, char, word
+	Words     string `json:"words"`      // whitespace, punct
+	MinCount  int    `json:"min_count"`  // rarer words are unknown
+	VocabSize int    `json:"vocab_size"` // most frequent words kept; 0: all
+	Lower     bool   `json:"lower"`
+	Normalize string `json:"normalize"` // "", NFC, NFKC, NFD, NFKD
+
+	// Model
+	Model         string  `json:"model"`
+	Cell          string  `json:"cell"`
+	Nonlinearity  string  `json:"nonlinearity"`
+	GRUReset      string  `json:"gru_reset"`
+	Bias          string  `json:"bias"`
+	EmSize        int     `json:"emsize"`
+	Hidden        int     `json:"nhid"`
+	Layers        int     `json:"nlayers"`
+	Tied          bool    `json:"tied"`
+	Dropout       float64 `json:"dropout"` // sets the layer and output rates
+	DropoutInput  float64 `json:"dropout_input"`
+	DropoutLayer  float64 `json:"dropout_layer"`
+	DropoutOutput float64 `json:"dropout_output"`
+	Variational   bool    `json:"variational"`
+	Init          string  `json:"init"`
+	InitRange     float64 `json:"init_range"`
+	ForgetBias    float64 `json:"forget_bias"`
+
+	// Learning
+	Optimizer   string  `json:"optimizer"`
+	LR          float64 `json:"lr"`
+	WeightDecay float64 `json:"weight_decay"`
+	Beta1       float64 `json:"beta1"`
+	Beta2       float64 `json:"beta2"`
+	Eps         float64 `json:"eps"`
+	KerasEps    bool    `json:"keras_eps"`
+	Clip        float64 `json:"clip"`       // global norm; 0: off
+	ClipValue   float64 `json:"clip_value"` // each gradient; 0: off
+	Schedule    string  `json:"schedule"`
+	Warmup      float64 `json:"warmup"`   // share of the run
+	Cooldown    float64 `json:"cooldown"` // share of the run
+	LRDecay     float64 `json:"lr_decay"`
+	LRHold      float64 `json:"lr_hold"`       // epochs before the first decay
+	Loss        string  `json:"loss"`          // mean; sum: over time, mean over the batch
+	Average     float64 `json:"average"`       // last share of the run whose weights are averaged
+	Offset      bool    `json:"random_offset"` // each pass begins at a random place
+	BPTT        int     `json:"bptt"`
+	BatchSize   int     `json:"batch_size"`
+
+	// Running
+	Epochs     float64       `json:"epochs"`
+	Steps      int64         `json:"steps"`
+	Time       time.Duration `json:"time"`
+	ValidEvery int64         `json:"valid_every"`
+	SaveEvery  int64         `json:"save_every"`
+	Patience   int           `json:"patience"`
+	Seed       uint64        `json:"seed"`
+	Threads    int           `json:"threads"`
+	Precision  string        `json:"precision"`
+	Recipe     string        `json:"recipe"`
+
+	// Origin names where each given flag came from: "flag", "env", "config",
+	// "recipe"; the plan adds "plan" for what it chose.
+	Origin map[string]string `json:"origin"`
+}
+
+// Flag describes one setting: the single table behind the command line, the
+// environment, config files, recipes and the dry run.
+type Flag struct {
+	Name    string
+	Group   string // First, Text, Model, Learning, Running
+	Usage   string
+	Default string // "" where the plan chooses
+	field   func(*Settings) any
+}
+
+var flags = []Flag{
+	{"time", "First", "budget for everything: 90s, 10m, 2h", "1m", func(s *Settings) any { return &s.Time }},
+	{"tokenizer", "First", "byte, char or word", "char", func(s *Settings) any { return &s.Tokenizer }},
+	{"cell", "First", "rnn, lstm, lstm-nog or gru", "lstm", func(s *Settings) any { return &s.Cell }},
+
+	{"words", "Text", "words are split at whitespace, or also at punct", "whitespace", func(s *Settings) any { return &s.Words }},
+	{"min-count", "Text", "rarer words (characters) are unknown (spelt in bytes)", "1", func(s *Settings) any { return &s.MinCount }},
+	{"vocab-size", "Text", "keep so many words at most (0: all)", "0", func(s *Settings) any { return &s.VocabSize }},
+	{"lower", "Text", "lower-case the text", "false", func(s *Settings) any { return &s.Lower }},
+	{"normalize", "Text", "Unicode form: NFC, NFKC, NFD, NFKD", "none", func(s *Settings) any { return &s.Normalize }},
+
+	{"model", "Model", "kind of model: recurrent", "recurrent", func(s *Settings) any { return &s.Model }},
+	{"nlayers", "Model", "recurrent layers", "", func(s *Settings) any { return &s.Layers }},
+	{"nhid", "Model", "hidden units a layer", "", func(s *Settings) any { return &s.Hidden }},
+	{"emsize", "Model", "width of the embedding", "", func(s *Settings) any { return &s.EmSize }},
+	{"tied", "Model", "the decoder shares the embedding's weights", "false", func(s *Settings) any { return &s.Tied }},
+	{"dropout", "Model", "dropout between layers and before the output", "", func(s *Settings) any { return &s.Dropout }},
+	{"dropout-input", "Model", "dropout after the embedding", "", func(s *Settings) any { return &s.DropoutInput }},
+	{"dropout-layer", "Model", "dropout between layers", "", func(s *Settings) any { return &s.DropoutLayer }},
+	{"dropout-output", "Model", "dropout before the output", "", func(s *Settings) any { return &s.DropoutOutput }},
+	{"variational", "Model", "one dropout mask a window instead of one a step", "false", func(s *Settings) any { return &s.Variational }},
+	{"nonlinearity", "Model", "of the rnn cell: tanh or relu", "tanh", func(s *Settings) any { return &s.Nonlinearity }},
+	{"gru-reset", "Model", "gru resets before or after the product", "after", func(s *Settings) any { return &s.GRUReset }},
+	{"bias", "Model", "bias vectors a cell: two (PyTorch) or one (Keras)", "two", func(s *Settings) any { return &s.Bias }},
+	{"init", "Model", "initial weights: refrain, pytorch, keras, uniform", "refrain", func(s *Settings) any { return &s.Init }},
+	{"init-range", "Model", "half width of --init uniform", "0.1", func(s *Settings) any { return &s.InitRange }},
+	{"forget-bias", "Model", "initial bias of LSTM forget gates", "", func(s *Settings) any { return &s.ForgetBias }},
+
+	{"lr", "Learning", "learning rate (peak)", "", func(s *Settings) any { return &s.LR }},
+	{"optimizer", "Learning", "adam, adamw, sgd, asgd", "adam", func(s *Settings) any { return &s.Optimizer }},
+	{"weight-decay", "Learning", "adam, sgd: L2 in the gradient; adamw: decoupled", "", func(s *Settings) any { return &s.WeightDecay }},
+	{"beta1", "Learning", "Adam's first moment", "0.9", func(s *Settings) any { return &s.Beta1 }},
+	{"beta2", "Learning", "Adam's second moment", "", func(s *Settings) any { return &s.Beta2 }},
+	{"eps", "Learning", "Adam's epsilon", "1e-8", func(s *Settings) any { return &s.Eps }},
+	{"keras-eps", "Learning", "put Adam's epsilon where Keras puts it", "false", func(s *Settings) any { return &s.KerasEps }},
+	{"clip", "Learning", "clip gradients by global norm (0: off)", "", func(s *Settings) any { return &s.Clip }},
+	{"clip-value", "Learning", "clip each gradient by value (0: off)", "0", func(s *Settings) any { return &s.ClipValue }},
+	{"schedule", "Learning", "constant, zaremba, cosine, one-cycle, wsd, plateau", "wsd", func(s *Settings) any { return &s.Schedule }},
+	{"warmup", "Learning", "share of the run to warm up", "", func(s *Settings) any { return &s.Warmup }},
+	{"cooldown", "Learning", "share of the run to cool down (wsd)", "", func(s *Settings) any { return &s.Cooldown }},
+	{"lr-decay", "Learning", "factor of zaremba and plateau", "0.5", func(s *Settings) any { return &s.LRDecay }},
+	{"lr-hold", "Learning", "epochs before zaremba's first decay", "4", func(s *Settings) any { return &s.LRHold }},
+	{"loss", "Learning", "gradient of the mean, or of the sum over time", "mean", func(s *Settings) any { return &s.Loss }},
+	{"average", "Learning", "average the weights over this last share of the run", "", func(s *Settings) any { return &s.Average }},
+	{"bptt", "Learning", "tokens a window", "", func(s *Settings) any { return &s.BPTT }},
+	{"batch-size", "Learning", "windows a step", "", func(s *Settings) any { return &s.BatchSize }},
+	{"random-offset", "Learning", "begin each pass at a random place", "true", func(s *Settings) any { return &s.Offset }},
+	{"recipe", "Learning", "a published set of settings: " + strings.Join(RecipeNames(), ", "), "none", func(s *Settings) any { return &s.Recipe }},
+	{"seed", "Learning", "seed of weights, dropout and offsets", "1", func(s *Settings) any { return &s.Seed }},
+
+	{"epochs", "Running", "budget in passes over the text", "", func(s *Settings) any { return &s.Epochs }},
+	{"steps", "Running", "budget in steps", "", func(s *Settings) any { return &s.Steps }},
+	{"valid-every", "Running", "steps between validations", "", func(s *Settings) any { return &s.ValidEvery }},
+	{"save-every", "Running", "steps between checkpoints", "", func(s *Settings) any { return &s.SaveEvery }},
+	{"patience", "Running", "stop after so many validations without a best (0: never)", "0", func(s *Settings) any { return &s.Patience }},
+	{"threads", "Running", "threads (0: all cores)", "0", func(s *Settings) any { return &s.Threads }},
+	{"precision", "Running", "operands of products: auto, float32", "auto", func(s *Settings) any { return &s.Precision }},
+}
+
+// Flags lists every setting, in the order of the help.
+func Flags() []Flag { return slices.Clone(flags) }
+
+// Boolean reports whether the flag takes no value.
+func (f Flag) Boolean() bool {
+	_, ok := f.field(&Settings{}).(*bool)
+	return ok
+}
+
+// Value is the flag's value in s, as Set reads it.
+func (f Flag) Value(s Settings) string {
+	switch p := f.field(&s).(type) {
+	case *string:
+		return *p
+	case *bool:
+		return strconv.FormatBool(*p)
+	case *int:
+		return strconv.Itoa(*p)
+	case *int64:
+		return strconv.FormatInt(*p, 10)
+	case *uint64:
+		return strconv.FormatUint(*p, 10)
+	case *float64:
+		return strconv.FormatFloat(*p, 'g', -1, 64)
+	case *time.Duration:
+		return p.String()
+	}
+	panic("train: flag of unknown type: " + f.Name)
+}
+
+// Given reports whether the flag was set by the user or a recipe.
+func (s Settings) Given(name string) bool { return s.Origin[name] != "" && s.Origin[name] != "plan" }
+
+// Set parses value into the named setting and notes where it came from.
+// "_" in a name is read as "-".
+func (s *Settings) Set(name, value, origin string) error {
+	name = strings.ReplaceAll(name, "_", "-")
+	i := slices.IndexFunc(flags, func(f Flag) bool { return f.Name == name })
+	if i < 0 {
+		return fmt.Errorf("no setting %q", name)
+	}
+	if err := parseInto(flags[i].field(s), value); err != nil {
+		return fmt.Errorf("--%s %q: %w", name, value, err)
+	}
+	if s.Origin == nil {
+		s.Origin = map[string]string{}
+	}
+	s.Origin[name] = origin
+	return nil
+}
+
+func parseInto(field any, value string) (err error) {
+	switch p := field.(type) {
+	case *string:
+		*p = value
+	case *bool:
+		*p, err = strconv.ParseBool(value)
+	case *int:
+		*p, err = strconv.Atoi(value)
+	case *int64:
+		*p, err = strconv.ParseInt(value, 10, 64)
+	case *uint64:
+		*p, err = strconv.ParseUint(value, 10, 64)
+	case *float64:
+		*p, err = strconv.ParseFloat(value, 64)
+	case *time.Duration:
+		if *p, err = time.ParseDuration(value); err != nil {
+			return errors.New("not a time such as 90s, 10m or 2h")
+		}
+	}
+	var num *strconv.NumError
+	if errors.As(err, &num) {
+		if errors.Is(err, strconv.ErrRange) {
+			return errors.New("out of range")
+		}
+		return errors.New("not a value of the right form")
+	}
+	return err
+}
+
+// plan sets what the user left open.
+func (s *Settings) choose(name, value string) {
+	if s.Given(name) {
+		return
+	}
+	if err := s.Set(name, value, "plan"); err != nil {
+		panic("train: plan: " + err.Error())
+	}
+}
+
+// withRecipe lays the recipe under what was given and the defaults under both.
+func (s Settings) withRecipe() (Settings, error) {
+	s.Origin = maps.Clone(s.Origin)
+	if s.Recipe != "" && s.Recipe != "none" {
+		values, err := Recipe(s.Recipe)
+		if err != nil {
+			return s, err
+		}
+		for _, name := range slices.Sorted(maps.Keys(values)) {
+			if !s.Given(name) && !(budgetFlags[name] && s.budgetGiven()) {
+				if err := s.Set(name, values[name], "recipe"); err != nil {
+					return s, fmt.Errorf("recipe %s: %w", s.Recipe, err)
+				}
+			}
+		}
+	}
+	for _, f := range flags {
+		if f.Default == "" || f.Default == "none" || s.Origin[f.Name] != "" || budgetFlags[f.Name] {
+			continue
+		}
+		if err := parseInto(f.field(&s), f.Default); err != nil {
+			panic("train: default of " + f.Name + ": " + err.Error())
+		}
+	}
+	if !s.budgetGiven() {
+		s.Time = time.Minute
+	}
+	return s, nil
+}
+
+var budgetFlags = map[string]bool{"time": true, "epochs": true, "steps": true}
+
+func (s Settings) budgetGiven() bool {
+	return s.Given("time") || s.Given("epochs") || s.Given("steps")
+}
+
+// Validate reports every contradiction and value out of range, in one error.
+func (s Settings) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	oneOf := func(flag, v string, of ...string) {
+		if v != "" && !slices.Contains(of, v) {
+			bad("--%s %s: takes %s%s", flag, v, strings.Join(of, ", "), hint(v, of))
+		}
+	}
+	oneOf("tokenizer", s.Tokenizer, "byte", "char", "word")
+	oneOf("words", s.Words, "whitespace", "punct")
+	oneOf("normalize", s.Normalize, "none", "NFC", "NFKC", "NFD", "NFKD")
+	oneOf("model", s.Model, "recurrent")
+	oneOf("cell", s.Cell, "rnn", "lstm", "lstm-nog", "gru")
+	oneOf("nonlinearity", s.Nonlinearity, "tanh", "relu")
+	oneOf("gru-reset", s.GRUReset, "before", "after")
+	oneOf("bias", s.Bias, "one", "two")
+	oneOf("init", s.Init, "refrain", "pytorch", "keras", "uniform")
+	oneOf("optimizer", s.Optimizer, "adam", "adamw", "sgd", "asgd")
+	oneOf("schedule", s.Schedule, "constant", "zaremba", "cosine", "one-cycle", "wsd", "plateau")
+	oneOf("loss", s.Loss, "mean", "sum")
+	oneOf("precision", s.Precision, "auto", "float32")
+	if n := len(given(s, "time", "epochs", "steps")); n > 1 {
+		bad("%s: give one budget only", strings.Join(given(s, "time", "epochs", "steps"), " and "))
+	}
+	if s.Given("time") && s.Time < time.Second {
+		bad("--time %v: a run needs a second at least", s.Time)
+	}
+	if s.Given("words") && s.Tokenizer != "word" {
+		bad("--words goes with --tokenizer word")
+	}
+	if s.Given("nonlinearity") && s.Cell != "rnn" {
+		bad("--nonlinearity goes with --cell rnn")
+	}
+	if s.Given("gru-reset") && s.Cell != "gru" {
+		bad("--gru-reset goes with --cell gru")
+	}
+	if s.Bias == "one" && s.Cell == "gru" && s.GRUReset == "after" {
+		bad("--bias one does not go with --gru-reset after, which has two by definition; take --gru-reset before")
+	}
+	s.validateRanges(bad)
+	return errors.Join(errs...)
+}
+
+func (s Settings) validateRanges(bad func(string, ...any)) {
+	for _, c := range []struct {
+		name     string
+		v        float64
+		min, max float64 // given values lie in [min, max)
+	}{
+		{"dropout", s.Dropout, 0, 1}, {"dropout-input", s.DropoutInput, 0, 1},
+		{"dropout-layer", s.DropoutLayer, 0, 1}, {"dropout-output", s.DropoutOutput, 0, 1},
+		{"lr", s.LR, 1e-12, 1e6}, {"weight-decay", s.WeightDecay, 0, 1e3},
+		{"beta1", s.Beta1, 0, 1}, {"beta2", s.Beta2, 0, 1}, {"eps", s.Eps, 0, 1},
+		{"clip", s.Clip, 0, 1e12}, {"clip-value", s.ClipValue, 0, 1e12},
+		{"warmup", s.Warmup, 0, 1}, {"cooldown", s.Cooldown, 0, 1.0000001},
+		{"average", s.Average, 0, 1}, {"lr-decay", s.LRDecay, 1e-9, 1.0000001}, {"lr-hold", s.LRHold, 0, 1e9},
+		{"epochs", s.Epochs, 1e-9, 1e9}, {"steps", float64(s.Steps), 1, 1e15},
+		{"nhid", float64(s.Hidden), 1, 1 << 20}, {"emsize", float64(s.EmSize), 1, 1 << 20},
+		{"nlayers", float64(s.Layers), 1, 1025}, {"bptt", float64(s.BPTT), 1, 1 << 20},
+		{"batch-size", float64(s.BatchSize), 1, 1 << 20}, {"min-count", float64(s.MinCount), 1, 1e12},
+		{"vocab-size", float64(s.VocabSize), 0, 1 << 24}, {"valid-every", float64(s.ValidEvery), 1, 1e15},
+		{"save-every", float64(s.SaveEvery), 1, 1e15}, {"patience", float64(s.Patience), 0, 1e9},
+		{"threads", float64(s.Threads), 0, 4096}, {"init-range", s.InitRange, 0, 1e6},
+		{"forget-bias", s.ForgetBias, -100, 100},
+	} {
+		if s.Given(c.name) && !(c.v >= c.min && c.v < c.max) {
+			bad("--%s %v: outside [%v, %v)", c.name, c.v, c.min, c.max)
+		}
+	}
+}
+
+func given(s Settings, names ...string) []string {
+	var out []string
+	for _, n := range names {
+		if s.Given(n) {
+			out = append(out, "--"+n)
+		}
+	}
+	return out
+}
+
+// hint suggests the word of list that v most likely meant.
+func hint(v string, list []string) string {
+	for _, w := range list {
+		if strings.HasPrefix(w, strings.ToLower(v)) || strings.EqualFold(v, w) {
+			return "; did you mean " + w + "?"
+		}
+	}
+	return ""
+}
