@@ -140,7 +140,7 @@ func (s Schedule) oneCycle(step, total int) float64 {
 		return start
 	case at <= top:
 		return between(start, 1, halfCosine(at/max(top, 1)))
-	case last <= top:
+	case last <= max(top, 0):
 		return 1
 	default:
 		return between(1, end, halfCosine((at-max(top, 0))/(last-max(top, 0))))
@@ -170,7 +170,7 @@ func halfCosine(x float64) float64 {
 	y2 := float64(y * y)
 	sum := 0.0
 	for n := 21; n >= 3; n -= 2 { // sin y = y(1 − y²/2·3 (1 − y²/4·5 (1 − …)))
-		sum = float64(y2/float64(n*(n-1))) * (1 - sum)
+		sum = float64(y2 / float64(n*(n-1)) * (1 - sum))
 	}
 	return min(1, max(0, 0.5+float64(0.5*float64(y*(1-sum)))))
 }

@@ -58,13 +58,17 @@ type ASGD struct {
 func (o *ASGD) Step(pool *parallel.Pool, lr, gradScale float32) {
 	o.average.wantOut("Step")
 	o.sgd.Step(pool, lr, gradScale)
-	o.average.SetCount(max(0, o.averaged()-1))
+	o.average.SetCount(o.averaged() - 1)
 	o.average.Update(pool)
 }
 
-// averaged is the number of parameter values that the average now stands for.
+// averaged is the number of parameter values that the average stands for after
+// the steps made.
 func (o *ASGD) averaged() int {
-	if o.start < 0 {
+	switch {
+	case o.sgd.steps == 0:
+		return 0
+	case o.start < 0:
 		return 1
 	}
 	return max(1, o.sgd.steps-o.start-1)
@@ -77,7 +81,10 @@ func (o *ASGD) State() []Slice { return o.average.State() }
 func (o *ASGD) Steps() int { return o.sgd.steps }
 
 // SetSteps puts back a saved number of steps.
-func (o *ASGD) SetSteps(n int) { o.sgd.SetSteps(n) }
+func (o *ASGD) SetSteps(n int) {
+	o.sgd.SetSteps(n)
+	o.average.SetCount(o.averaged())
+}
 
 // Average is the average beside the parameters, valid after the first step.
 func (o *ASGD) Average() *Average { return o.average }
@@ -87,7 +94,10 @@ func (o *ASGD) Average() *Average { return o.average }
 func (o *ASGD) Start() int { return o.start }
 
 // SetStart puts back a saved Start.
-func (o *ASGD) SetStart(n int) { o.start = n }
+func (o *ASGD) SetStart(n int) {
+	o.start = n
+	o.average.SetCount(o.averaged())
+}
 
 // StartAveraging begins the average with the next step but one, as a PyTorch
 // ASGD with t0=0 does that takes over from SGD here.
