@@ -1,0 +1,211 @@
+package nn_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/refrain-lm/refrain/internal/parallel"
+	"github.com/refrain-lm/refrain/nn"
+)
+
+// golden is one window of a language model as PyTorch or Keras computed it in
+// float64; bench/golden has the scripts and says what the fields mean.
+type golden struct {
+	MadeBy string `json:"made_by"`
+	Seed   int64
+
+	Cell, Reset, Bias     string
+	ReLU                  bool
+	Vocab, EmSize, Hidden int
+	Layers, Lanes, Steps  int
+	Tied                  bool
+
+	IDs, Targets []int32
+	Weights      map[string]array
+	State        map[string]array
+	Output       array
+	Final        map[string]array
+	Loss         float64
+	Grads        map[string]array
+}
+
+type array struct {
+	Shape []int
+	Data  []float64
+}
+
+func readGolden(t *testing.T, path string) golden {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g golden
+	if err := json.Unmarshal(raw, &g); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return g
+}
+
+// goldenModel is the list of layers that a fixture describes.
+type goldenModel struct {
+	embed  *nn.Embedding
+	blocks []block // cells, then the projection if there is one
+	head   *nn.Head
+	params map[string]*nn.Param
+}
+
+func (g golden) build(t *testing.T) goldenModel {
+	t.Helper()
+	table := nn.NewParam("encoder.weight", g.Vocab, g.EmSize)
+	m := goldenModel{embed: nn.NewEmbedding(table)}
+	in := g.EmSize
+	for l := range g.Layers {
+		m.blocks = append(m.blocks, g.cell(t, l, in))
+		in = g.Hidden
+	}
+	if g.Tied && g.EmSize != g.Hidden {
+		m.blocks = append(m.blocks, nn.NewLinear("proj", in, g.EmSize, false))
+		in = g.EmSize
+	}
+	w := table
+	if !g.Tied {
+		w = nn.NewParam("decoder.weight", g.Vocab, in)
+	}
+	m.head = nn.NewHead(w, nn.NewParam("decoder.bias", g.Vocab))
+	m.params = map[string]*nn.Param{table.Name: table}
+	for _, b := range m.blocks {
+		for _, p := range b.Params() {
+			m.params[p.Name] = p
+		}
+	}
+	for _, p := range m.head.Params() {
+		m.params[p.Name] = p
+	}
+	g.load(t, m)
+	return m
+}
+
+func (g golden) cell(t *testing.T, layer, in int) block {
+	t.Helper()
+	bias := nn.Bias(g.Bias)
+	switch g.Cell {
+	case "rnn":
+		return nn.NewRNN("rnn", layer, in, g.Hidden, bias, g.ReLU)
+	case "lstm":
+		return nn.NewLSTM("rnn", layer, in, g.Hidden, bias)
+	case "gru":
+		return nn.NewGRU("rnn", layer, in, g.Hidden, bias, nn.GRUReset(g.Reset))
+	}
+	t.Fatalf("unknown cell %q", g.Cell)
+	return nil
+}
+
+// load copies the weights in; every trainable parameter must be there, with
+// its shape, and nothing else.
+func (g golden) load(t *testing.T, m goldenModel) {
+	t.Helper()
+	for name, p := range m.params {
+		w, ok := g.Weights[name]
+		if !ok && p.Frozen {
+			continue
+		}
+		if fmt.Sprint(w.Shape) != fmt.Sprint(p.Shape) {
+			t.Fatalf("%s has shape %v in the fixture, %v here", name, w.Shape, p.Shape)
+		}
+		copy(p.Value, narrow(w.Data))
+	}
+	for name := range g.Weights {
+		if m.params[name] == nil {
+			t.Fatalf("the fixture's %s has no parameter here", name)
+		}
+	}
+	for _, b := range m.blocks {
+		b.Refresh(nil, true)
+	}
+	m.head.Refresh(nil, true)
+}
+
+func narrow(x []float64) []float32 {
+	y := make([]float32, len(x))
+	for i, v := range x {
+		y[i] = float32(v)
+	}
+	return y
+}
+
+// states makes the state of every block from the fixture's.
+func (g golden) states(m goldenModel) []nn.State {
+	states := make([]nn.State, len(m.blocks))
+	for i, b := range m.blocks {
+		states[i] = b.NewState(g.Lanes)
+		for part := range b.StateWidths() {
+			copy(states[i][part], narrow(g.State[stateName(part, i)].Data))
+		}
+	}
+	return states
+}
+
+func stateName(part, layer int) string { return fmt.Sprintf("%c_l%d", "hc"[part], layer) }
+
+// run goes through the window and back, and compares everything.
+func (g golden) run(t *testing.T, m goldenModel, pool *parallel.Pool) {
+	t.Helper()
+	mode := nn.Mode{Pool: pool, Train: true}
+	tapes, states := make([]nn.Tape, len(m.blocks)), g.states(m)
+	var et nn.EmbeddingTape
+	var ht nn.HeadTape
+	x := m.embed.Forward(mode, &et, g.IDs)
+	for i, b := range m.blocks {
+		x = b.Forward(mode, &tapes[i], g.Steps, g.Lanes, x, states[i])
+		if i == g.Layers-1 {
+			compare(t, "output", x, g.Output.Data)
+		}
+		for part := range b.StateWidths() {
+			name := stateName(part, i)
+			compare(t, "final "+name, states[i][part], g.Final[name].Data)
+		}
+	}
+	counted := 0
+	for _, id := range g.Targets {
+		if id >= 0 {
+			counted++
+		}
+	}
+	sum, n := m.head.Loss(mode, &ht, x, g.Targets, 1/float32(counted))
+	if n != counted {
+		t.Errorf("%d targets counted, want %d", n, counted)
+	}
+	compare(t, "loss", []float32{float32(sum / float64(n))}, []float64{g.Loss})
+
+	dx := m.head.InputGrad(&ht)
+	for i := len(m.blocks) - 1; i >= 0; i-- {
+		dx = m.blocks[i].Backward(mode, &tapes[i], dx)
+	}
+	m.embed.Backward(mode, &et, dx)
+	for name, p := range m.params {
+		if p.Frozen {
+			continue
+		}
+		compare(t, "gradient of "+name, p.Grad, g.Grads[name].Data)
+	}
+}
+
+func TestGolden(t *testing.T) {
+	paths, err := filepath.Glob("testdata/*.json")
+	if err != nil || len(paths) != 12 {
+		t.Fatalf("%d fixtures, want 12 (%v)", len(paths), err)
+	}
+	pool := parallel.New(2)
+	defer pool.Close()
+	for _, path := range paths {
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			g := readGolden(t, path)
+			g.run(t, g.build(t), nil)
+			g.run(t, g.build(t), pool)
+		})
+	}
+}
