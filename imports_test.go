@@ -4,6 +4,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -132,8 +133,11 @@ func goFiles(t *testing.T) map[string][]string {
 		}
 		name = filepath.ToSlash(name)
 		if d.IsDir() {
-			if base := d.Name(); base == "testdata" || name == "tools" || name == "bin" || base != "." && strings.HasPrefix(base, ".") {
+			if base := d.Name(); base == "testdata" || base != "." && strings.HasPrefix(base, ".") {
 				return fs.SkipDir
+			}
+			if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil && name != "." {
+				return fs.SkipDir // a module of its own
 			}
 			return nil
 		}
