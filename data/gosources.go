@@ -39,8 +39,8 @@ var goPackages = []string{
 }
 
 // GoSources returns text that is on every machine with Go: readable packages
-// of the standard library, without tests and generated files, 4 to 8 MB as one
-// source. It looks in $GOROOT, then asks the go command. Go may be missing:
+// of the standard library, without tests, generated files and licence headers,
+// at most 8 MiB as one source. It looks in $GOROOT, then asks the go command. Go may be missing:
 // the error says what to do instead.
 func GoSources() ([]Source, error) {
 	var files []string
@@ -58,12 +58,12 @@ func GoSources() ([]Source, error) {
 				continue
 			}
 			path := filepath.Join(root, "src", filepath.FromSlash(pkg), name)
-			size, ok := goFile(path)
-			if !ok || total+size > maxGoText {
+			text, err := goFile(path)
+			if err != nil || len(text) == 0 || total+int64(len(text)) > maxGoText {
 				continue
 			}
 			files = append(files, path)
-			total += size
+			total += int64(len(text))
 		}
 	}
 	if len(files) == 0 {
@@ -73,15 +73,21 @@ func GoSources() ([]Source, error) {
 	return []Source{{Name: "Go's standard library", Size: total, Open: open}}, nil
 }
 
-// goFile returns the size of a file if it is one to learn from.
-func goFile(path string) (size int64, ok bool) {
+// goFile returns the text of a file if it is one to learn from: without the
+// licence that every file begins with, which a model would learn by heart.
+func goFile(path string) (text []byte, err error) {
 	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() || st.Size() == 0 || st.Size() > maxGoFile {
-		return 0, false
+	if err != nil || !st.Mode().IsRegular() || st.Size() > maxGoFile {
+		return nil, err
 	}
-	text, err := os.ReadFile(path)
-	generated := bytes.Contains(text[:min(len(text), 1024)], []byte("Code generated "))
-	return int64(len(text)), err == nil && !generated
+	text, err = os.ReadFile(path)
+	if bytes.Contains(text[:min(len(text), 1024)], []byte("Code generated ")) {
+		return nil, err
+	}
+	if _, rest, found := bytes.Cut(text, []byte("\n\n")); found && bytes.HasPrefix(text, []byte("// Copyright")) {
+		text = rest
+	}
+	return text, err
 }
 
 // goRoot returns the folder of the Go installation, empty if there is none.
@@ -110,41 +116,34 @@ func hasSources(root string) bool {
 	return err == nil
 }
 
-// A filesReader reads files one after the other.
+// A filesReader reads what goFile leaves of each file, one after the other.
 type filesReader struct {
-	files []string // still to open
-	file  *os.File
+	files []string // still to read
+	text  []byte   // still to give
 	hash  hash.Hash
 	whole bool
 }
 
 // Read implements [io.Reader].
 func (r *filesReader) Read(p []byte) (int, error) {
-	for {
-		if r.file == nil {
-			if len(r.files) == 0 {
-				r.whole = true
-				return 0, io.EOF
-			}
-			f, err := os.Open(r.files[0])
-			if err != nil {
-				return 0, fmt.Errorf("data: %w", err)
-			}
-			r.file, r.files = f, r.files[1:]
+	for len(r.text) == 0 {
+		if len(r.files) == 0 {
+			r.whole = true
+			return 0, io.EOF
 		}
-		n, err := r.file.Read(p)
-		r.hash.Write(p[:n])
-		if err == io.EOF {
-			err = r.Close()
+		text, err := goFile(r.files[0])
+		if err != nil {
+			return 0, fmt.Errorf("data: %w", err)
 		}
-		if n > 0 || err != nil {
-			return n, err
-		}
+		r.text, r.files = text, r.files[1:]
 	}
+	n := copy(p, r.text)
+	r.hash.Write(p[:n])
+	r.text = r.text[n:]
+	return n, nil
 }
 
-// SHA256 returns the SHA-256 of all files, one after the other, once they have
-// been read.
+// SHA256 returns the SHA-256 of all the text, once it has been read.
 func (r *filesReader) SHA256() string {
 	if !r.whole {
 		return ""
@@ -153,11 +152,4 @@ func (r *filesReader) SHA256() string {
 }
 
 // Close implements [io.Closer].
-func (r *filesReader) Close() error {
-	if r.file == nil {
-		return nil
-	}
-	f := r.file
-	r.file = nil
-	return f.Close()
-}
+func (r *filesReader) Close() error { return nil }
