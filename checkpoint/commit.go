@@ -47,6 +47,7 @@ func Commit(fsys FS, dir, name string, files []File) error {
 		return saveError(final, need, err)
 	}
 	if err := putInPlace(fsys, dir, name); err != nil {
+		_ = fsys.Remove(tmp)
 		return saveError(final, 0, err)
 	}
 	return nil

@@ -2,12 +2,13 @@ package checkpoint
 
 import (
 	"errors"
+	"syscall"
 
 	"golang.org/x/sys/windows"
 )
 
 func isDiskFull(err error) bool {
-	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL)
 }
 
 func syncDir(string) error { return nil }

@@ -137,7 +137,7 @@ func verifySizes(path string) (manifest, error) {
 		case info.Size() < f.Size:
 			return m, cut(name, info.Size(), f.Size)
 		case info.Size() > f.Size:
-			return m, damaged("%s has %d bytes more than its manifest says; copy it again", name, info.Size()-f.Size)
+			return m, damaged("%s has %d bytes, its manifest says %d; copy it again", name, info.Size(), f.Size)
 		}
 	}
 	return m, nil

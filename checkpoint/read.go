@@ -291,7 +291,7 @@ func checkEntries(name string, list []entry, start, size int64) error {
 	case have < at:
 		return cut(name, size, start+at)
 	case have > at:
-		return damaged("%s has %d bytes more than its header says; copy it again", name, have-at)
+		return damaged("%s has %d bytes, its header says %d; copy it again", name, size, start+at)
 	}
 	return nil
 }
