@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/spf13/cobra"
+
+	"github.com/refrain-lm/refrain/data"
+	"github.com/refrain-lm/refrain/eval"
+	"github.com/refrain-lm/refrain/internal/parallel"
+)
+
+func (a *app) evalCommand() *cobra.Command {
+	var perLine, asJSON bool
+	var threads int
+	cmd := &cobra.Command{Use: "eval DIR [FILE|DIR|-]...", Short: "measure a model on text", Args: cobra.ArbitraryArgs}
+	f := cmd.Flags()
+	f.BoolVar(&perLine, "per-line", false, "every line starts fresh; its line end counts")
+	f.BoolVar(&asJSON, "json", false, "one JSON object; loss in nats a token")
+	f.IntVar(&threads, "threads", 0, "`N` threads; changes no digit")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return helpError{cmd}
+		}
+		files, err := a.inputs(cmd, args[1:])
+		if err != nil {
+			return err
+		}
+		res, err := a.measure(cmd.Context(), args[0], files, perLine, threads)
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return json.NewEncoder(a.out.w).Encode(res)
+		}
+		return a.printResult(res)
+	}
+	a.describe(cmd, page{
+		summary:  "Measure a model on text: files in the given order are one stream from a zero state; the first token is given, so N tokens make N-1 predictions.",
+		examples: []string{"eval book-model other.txt"},
+		groups:   []flagGroup{{title: "How", names: []string{"per-line", "json", "threads"}}},
+	}, map[string]string{"threads": "all cores"})
+	return cmd
+}
+
+// measure opens the model and runs it over the files.
+func (a *app) measure(parent context.Context, dir string, files []string, perLine bool, threads int) (eval.Result, error) {
+	m, err := eval.Open(dir)
+	if err != nil {
+		return eval.Result{}, err
+	}
+	src, err := data.Sources(files, a.in, data.ReadOptions{AllowBinary: m.Tokenizer.Kind() == "byte"})
+	if err != nil {
+		return eval.Result{}, err
+	}
+	defer func() { _ = data.CloseSources(src) }()
+	pool := parallel.New(threads)
+	defer pool.Close()
+	ctx, stop := watch(parent)
+	defer stop()
+	p := a.startProgress("evaluating, "+m.Tokenizer.Unit()+"s", tokensOf(m, src))
+	defer p.close()
+	var res eval.Result
+	if perLine {
+		res, err = eval.PerLine(ctx, m, src, p.set)
+	} else {
+		res, err = eval.Stream(ctx, m, src, pool, p.set)
+	}
+	return res, causeOf(ctx, err)
+}
+
+// tokensOf is how many tokens src will make, where that is known before
+// reading: bytes are tokens of the byte kind, and of the char kind in ASCII.
+func tokensOf(m *eval.Model, src []data.Source) int64 {
+	var n int64
+	for _, s := range src {
+		if s.Size < 0 || m.Tokenizer.Unit() == "word" {
+			return 0
+		}
+		n += s.Size
+	}
+	return n
+}
+
+// causeOf replaces a cancellation by the signal behind it.
+func causeOf(ctx context.Context, err error) error {
+	var sig signalError
+	if err != nil && errors.As(context.Cause(ctx), &sig) {
+		return sig
+	}
+	return err
+}
+
+// printResult is eval's table: every number with its base and denominator.
+func (a *app) printResult(res eval.Result) error {
+	bits, why := "-", "none: the tokenizer lost something of this text"
+	if v := res.BitsPerByte(); !math.IsNaN(v) {
+		bits, why = fmt.Sprintf("%.3f", v), a.count(res.Bytes)+" bytes; compare models by this one"
+	}
+	perplexity := significant(res.Perplexity())
+	loss := fmt.Sprintf("%.4f", res.Loss())
+	w := max(len(loss), len(perplexity), len(bits))
+	_, err := fmt.Fprintf(a.out.w, "loss        %-*s nats/%s  %s predictions\nperplexity  %-*s  per %s\nbits/byte   %-*s  %s\n",
+		len(loss), loss, res.Unit, a.count(res.Tokens), w-1, perplexity, res.Unit, w-1, bits, why)
+	return err
+}

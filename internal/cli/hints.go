@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// peerNames maps what other programs call a flag (char-rnn, torch-rnn, PyTorch's
+// examples, AWD-LSTM, fairseq, Keras, transformers, llama.cpp) to our name.
+var peerNames = map[string]string{
+	"learning-rate": "lr", "learningrate": "lr", "base-lr": "lr", "max-lr": "lr", "alpha": "lr",
+	"rnn-size": "nhid", "hidden-size": "nhid", "hidden": "nhid", "hidden-dim": "nhid", "hid": "nhid", "n-hid": "nhid",
+	"num-units": "nhid", "units": "nhid", "n-hidden": "nhid", "nhidden": "nhid", "hidden-units": "nhid", "num-hidden": "nhid",
+	"num-layers": "nlayers", "layers": "nlayers", "n-layers": "nlayers", "n-layer": "nlayers", "num-rnn-layers": "nlayers", "depth": "nlayers",
+	"embedding-dim": "emsize", "embedding-size": "emsize", "embed-dim": "emsize", "embed-size": "emsize", "emb-size": "emsize",
+	"emb-dim": "emsize", "wordvec-size": "emsize", "n-embd": "emsize", "ninp": "emsize", "decoder-embed-dim": "emsize", "input-encoding-size": "emsize",
+	"seq-length": "bptt", "seq-len": "bptt", "sequence-length": "bptt", "seqlen": "bptt", "block-size": "bptt", "num-steps": "bptt",
+	"n-steps": "bptt", "window": "bptt", "unroll": "bptt", "tokens-per-sample": "bptt", "context": "bptt", "ctx-size": "bptt", "maxlen": "bptt",
+	"batchsize": "batch-size", "batch": "batch-size", "bsz": "batch-size", "mini-batch": "batch-size", "minibatch-size": "batch-size", "b": "batch-size",
+	"max-epochs": "epochs", "max-epoch": "epochs", "num-epochs": "epochs", "nepochs": "epochs", "n-epochs": "epochs", "max-max-epoch": "epochs",
+	"max-iters": "steps", "num-iters": "steps", "iterations": "steps", "iters": "steps", "max-steps": "steps", "max-update": "steps", "updates": "steps", "num-train-steps": "steps",
+	"grad-clip": "clip", "max-grad-norm": "clip", "clip-norm": "clip", "clipnorm": "clip", "gradient-clip": "clip", "clip-grad": "clip", "clip-gradient": "clip", "grad-clip-norm": "clip",
+	"clipvalue": "clip-value", "drop": "dropout", "dropout-rate": "dropout", "drop-rate": "dropout", "keep-prob": "dropout",
+	"dropouti": "dropout-input", "dropouth": "dropout-layer", "dropouto": "dropout-output", "recurrent-dropout": "variational",
+	"wd": "weight-decay", "wdecay": "weight-decay", "l2": "weight-decay", "decay": "weight-decay",
+	"optim": "optimizer", "optimiser": "optimizer", "lr-scheduler": "schedule", "scheduler": "schedule", "lr-schedule": "schedule",
+	"learning-rate-decay": "lr-decay", "lr-shrink": "lr-decay", "learning-rate-decay-after": "lr-hold", "decay-rate": "lr-decay",
+	"warmup-steps": "warmup", "warmup-updates": "warmup", "warmup-ratio": "warmup", "warmup-iters": "warmup",
+	"tie-weights": "tied", "tied-weights": "tied", "tie-embeddings": "tied", "share-decoder-input-output-embed": "tied",
+	"rnn-type": "cell", "cell-type": "cell", "rnn": "cell", "lstm": "cell", "gru": "cell", "arch": "model", "model-type": "cell", "type": "cell",
+	"activation": "nonlinearity", "initializer": "init", "init-scale": "init-range", "initrange": "init-range", "unit-forget-bias": "forget-bias",
+	"output": "out", "save": "out", "save-dir": "out", "out-dir": "out", "output-dir": "out", "checkpoint-dir": "out", "o": "out", "name": "out",
+	"init-from": "resume", "continue": "resume", "load": "resume", "checkpoint": "resume", "restore": "resume", "restore-file": "resume", "resume-from": "resume", "resume-from-checkpoint": "resume",
+	"val": "valid", "dev": "valid", "validation": "valid", "validate": "valid", "validation-file": "valid", "eval-file": "valid", "val-file": "valid",
+	"save-interval": "save-every", "save-steps": "save-every", "checkpoint-every": "save-every", "save-freq": "save-every",
+	"eval-every": "valid-every", "eval-interval": "valid-every", "eval-val-every": "valid-every", "validate-interval": "valid-every", "eval-steps": "valid-every",
+	"early-stopping": "patience", "early-stop": "patience", "num-threads": "threads", "nthreads": "threads", "jobs": "threads", "workers": "threads", "num-workers": "threads", "t": "threads",
+	"dtype": "precision", "fp16": "precision", "bf16": "precision", "amp": "precision", "preset": "recipe", "budget": "time", "duration": "time", "max-time": "time", "timeout": "time",
+	"tokeniser": "tokenizer", "level": "tokenizer", "vocab": "vocab-size", "vocabulary-size": "vocab-size", "max-vocab": "vocab-size",
+	"min-freq": "min-count", "min-frequency": "min-count", "lowercase": "lower", "lower-case": "lower", "normalise": "normalize", "nonorm": "normalize",
+	"random-seed": "seed", "manual-seed": "seed", "rng-seed": "seed", "averaging": "average", "ema": "average", "asgd": "average",
+	"temp": "temperature", "max-new-tokens": "max-tokens", "n-predict": "max-tokens", "n": "max-tokens", "length": "max-tokens", "num-tokens": "max-tokens",
+	"max-length": "max-tokens", "words-to-generate": "max-tokens", "num-samples": "max-tokens", "topk": "top-k", "topp": "top-p", "nucleus": "top-p", "minp": "min-p",
+	"primetext": "prompt", "prime": "prompt", "prefix": "prompt", "start": "prompt", "start-text": "prompt", "p": "prompt", "prompt-text": "prompt",
+	"repeat-penalty": "repetition-penalty", "stop-string": "stop", "stop-sequence": "stop", "reverse-prompt": "stop", "i": "interactive",
+	"threshold": "alert", "nbest": "rank", "rescore": "rank", "sentence": "per-line", "per-sentence": "per-line", "plan": "dry-run", "quiet-mode": "quiet",
+	"no-color": "color", "no-colour": "color", "colour": "color", "silent": "quiet",
+}
+
+// noCounterpart answers flags of peers that mean nothing here.
+var noCounterpart = map[string]string{
+	"cuda": "there is no GPU to choose; leave it out", "gpu": "there is no GPU to choose; leave it out",
+	"gpuid": "there is no GPU to choose; leave it out", "gpu-id": "there is no GPU to choose; leave it out",
+	"device": "it runs on the CPU; leave it out", "no-cuda": "it runs on the CPU; leave it out",
+	"data": "files are arguments: refrain train FILE", "data-dir": "folders are arguments: refrain train DIR",
+	"input": "files are arguments", "file": "files are arguments", "input-file": "files are arguments",
+	"text": "files are arguments", "corpus": "files are arguments: refrain train FILE", "f": "files are arguments",
+}
+
+// dashes is pflag's normalisation: "_" is read as "-".
+func dashes(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+	return pflag.NormalizedName(strings.ReplaceAll(name, "_", "-"))
+}
+
+// flagHint advises on a flag that cmd does not have.
+func flagHint(cmd *cobra.Command, name string) string {
+	name = strings.ToLower(strings.ReplaceAll(strings.TrimLeft(name, "-"), "_", "-"))
+	has := func(n string) bool { return cmd.Flags().Lookup(n) != nil }
+	if has(name) {
+		return "did you mean --" + name + "?"
+	}
+	if peer := peerNames[name]; peer != "" && has(peer) {
+		return "did you mean --" + peer + "?"
+	}
+	if advice := noCounterpart[name]; advice != "" {
+		return advice
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden {
+			names = append(names, f.Name)
+		}
+	})
+	if near := nearest(name, names); near != "" {
+		return "did you mean --" + near + "?"
+	}
+	for _, other := range cmd.Root().Commands() {
+		if !other.Hidden && other.Flags().Lookup(name) != nil {
+			return "it belongs to " + other.CommandPath()
+		}
+	}
+	return "see " + cmd.CommandPath() + " --help"
+}
+
+// nearest is the word of list within a third of its letters of typing errors
+// from word, or one that word begins; "" if there is none.
+func nearest(word string, list []string) string {
+	best, bestAt := "", 1+len(word)/3
+	slices.Sort(list)
+	for _, w := range list {
+		if d := editDistance(word, w); d < bestAt || d == bestAt && best == "" {
+			best, bestAt = w, d
+		}
+	}
+	if best == "" && len(word) >= 3 {
+		for _, w := range list {
+			if strings.HasPrefix(w, word) {
+				return w
+			}
+		}
+	}
+	return best
+}
+
+// editDistance counts insertions, deletions, substitutions and swaps of
+// neighbours (optimal string alignment).
+func editDistance(a, b string) int {
+	before, row := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		next := make([]int, len(b)+1)
+		next[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			next[j] = min(row[j]+1, next[j-1]+1, row[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				next[j] = min(next[j], before[j-2]+1)
+			}
+		}
+		before, row = row, next
+	}
+	return row[len(b)]
+}

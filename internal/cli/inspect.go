@@ -1,0 +1,321 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/refrain-lm/refrain/checkpoint"
+	"github.com/refrain-lm/refrain/eval"
+	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/train"
+)
+
+func (a *app) inspectCommand() *cobra.Command {
+	var tensors, history, asJSON bool
+	cmd := &cobra.Command{Use: "inspect DIR", Short: "what a model folder holds and how it was made", Args: cobra.ArbitraryArgs}
+	f := cmd.Flags()
+	f.BoolVar(&tensors, "tensors", false, "every tensor's name, shape and norm")
+	f.BoolVar(&history, "history", false, "every validation, phase and warning of the run")
+	f.BoolVar(&asJSON, "json", false, "one JSON object")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return helpError{cmd}
+		}
+		i, err := inspect(args[0])
+		if err != nil {
+			return err
+		}
+		if asJSON {
+			return a.inspectJSON(i)
+		}
+		a.sayModel(i)
+		a.sayRun(i)
+		if history {
+			a.sayHistory(i)
+		} else {
+			a.sayCurve(i)
+		}
+		a.sayTensors(i, tensors)
+		return nil
+	}
+	a.describe(cmd, page{
+		summary:  "Show a model folder: its configuration, size, training curve and tensors.",
+		examples: []string{"inspect book-model", "inspect book-model --tensors"},
+		groups:   []flagGroup{{title: "More", names: []string{"tensors", "history", "json"}}},
+	}, nil)
+	return cmd
+}
+
+// inspected is what a folder says about itself. A folder copied without its
+// run's files has no plan.
+type inspected struct {
+	dir     string
+	model   *eval.Model
+	tensors []checkpoint.Tensor
+	plan    *train.Plan
+	events  []train.Event
+}
+
+func inspect(dir string) (*inspected, error) {
+	m, err := eval.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	i := &inspected{dir: dir, model: m, tensors: m.LM.Tensors()}
+	if p, err := train.ReadPlan(dir); err == nil && p.Complete {
+		i.plan = &p
+	}
+	i.events, _ = train.ReadMetrics(dir) // a curve that cannot be read is left out
+	return i, nil
+}
+
+// best is the validation with the lowest loss.
+func (i *inspected) best() (best train.Event, ok bool) {
+	for _, e := range i.events {
+		if e.Kind == train.EventValid && !math.IsNaN(e.Valid) && (!ok || e.Valid < best.Valid) {
+			best, ok = e, true
+		}
+	}
+	return best, ok
+}
+
+// elapsed is the run's time and the last step it reported.
+func (i *inspected) elapsed() (spent time.Duration, step int64) {
+	for _, e := range i.events {
+		spent, step = max(spent, e.Elapsed), max(step, e.Step)
+	}
+	return spent, step
+}
+
+func stateBytes(m *eval.Model) int64 {
+	return int64(m.LM.NewStepper().StateBytes())
+}
+
+func (a *app) sayModel(i *inspected) {
+	m := i.model
+	many := map[string]string{"char": "characters", "byte": "bytes", "word": "words"}[m.Tokenizer.Unit()]
+	fmt.Fprintf(a.out.w, "%s, %s %s, %s parameters, %s; state %s a stream\n", a.out.paint(bold, m.Config.String()),
+		a.count(int64(m.Tokenizer.Distinct())), many, a.count(m.Config.Params()), size(4*m.Config.Params()), size(stateBytes(m)))
+	c := m.Config
+	parts := []string{fmt.Sprintf("embedding %d", c.EmSize)}
+	if c.Cell == lm.GRU {
+		parts = append(parts, "reset "+c.GRUReset)
+	}
+	if c.Nonlinearity != "" {
+		parts = append(parts, c.Nonlinearity)
+	}
+	if c.Tied {
+		parts = append(parts, "tied")
+	}
+	if c.Bias == "one" {
+		parts = append(parts, "one bias")
+	}
+	if c.DropoutInput+c.DropoutLayer+c.DropoutOutput > 0 {
+		kind := "dropout"
+		if c.Variational {
+			kind = "variational dropout"
+		}
+		parts = append(parts, fmt.Sprintf("%s %g input, %g layers, %g output", kind, c.DropoutInput, c.DropoutLayer, c.DropoutOutput))
+	}
+	fmt.Fprintln(a.out.w, strings.Join(parts, ", "))
+}
+
+func (a *app) sayRun(i *inspected) {
+	if i.plan == nil {
+		fmt.Fprintln(a.out.w, "no plan.json: how it was trained is not known")
+		return
+	}
+	p := i.plan
+	var texts []string
+	for _, s := range p.Data.Sources {
+		texts = append(texts, fmt.Sprintf("%s (sha256 %.8s)", visible(s.Name), s.SHA256))
+	}
+	if n := len(texts); n > 3 {
+		texts = append(texts[:2], fmt.Sprintf("%s more", a.count(int64(n-2))))
+	}
+	spent, step := i.elapsed()
+	steps := a.count(step) + " steps"
+	if step < p.Steps {
+		steps = a.count(step) + " of " + a.count(p.Steps) + " steps"
+	}
+	line := fmt.Sprintf("%s, %s, %s, seed %d, %s", strings.Join(texts, ", "), steps, duration(spent), p.Settings.Seed, kernelName(p.Kernels))
+	fmt.Fprintln(a.out.w, a.fit(line))
+	fmt.Fprintf(a.out.w, "%s, learning rate %g, schedule %s, batch %dx%d\n", p.Settings.Optimizer, p.Settings.LR, p.Settings.Schedule, p.Settings.BatchSize, p.Settings.BPTT)
+	for n, ph := range p.Earlier {
+		fmt.Fprintf(a.out.w, "phase %d: from step %s, learning rate %g\n", n+1, a.count(ph.From), ph.Settings.LR)
+	}
+	if len(p.Earlier) > 0 {
+		fmt.Fprintf(a.out.w, "phase %d: from step %s, learning rate %g\n", len(p.Earlier)+1, a.count(p.From), p.Settings.LR)
+	}
+}
+
+// fit wraps a line on a terminal.
+func (a *app) fit(line string) string {
+	if !a.out.terminal {
+		return line
+	}
+	return wrap(line, "  ", a.out.columns())
+}
+
+func (a *app) sayCurve(i *inspected) {
+	best, ok := i.best()
+	if !ok {
+		return
+	}
+	u := unit{i.model.Tokenizer.Unit()}
+	var points []point
+	for _, e := range i.events {
+		if e.Kind == train.EventValid && !math.IsNaN(e.Valid) {
+			points = append(points, point{float64(e.Step), e.Valid})
+		}
+	}
+	rows := plot(points, 8, min(a.out.columns(), 80)-10, u.loss)
+	for _, r := range rows {
+		fmt.Fprintln(a.out.w, r)
+	}
+	fmt.Fprintf(a.out.w, "        valid, %s; best %s at step %s\n", u.label(), u.loss(best.Valid), a.count(best.Step))
+}
+
+// point is a loss in nats at a step.
+type point struct{ step, loss float64 }
+
+// plot draws points as rows of stars with the loss at the left of some.
+func plot(points []point, height, width int, label func(float64) string) []string {
+	if len(points) == 0 || width < 8 {
+		return nil
+	}
+	low, high := points[0].loss, points[0].loss
+	first, last := points[0].step, points[0].step
+	for _, p := range points {
+		low, high = min(low, p.loss), max(high, p.loss)
+		first, last = min(first, p.step), max(last, p.step)
+	}
+	if high == low {
+		height = 1
+	}
+	width = min(width, max(8, 2*len(points)))
+	grid := make([][]byte, height)
+	for r := range grid {
+		grid[r] = []byte(strings.Repeat(" ", width))
+	}
+	for _, p := range points {
+		x, y := 0, 0
+		if last > first {
+			x = int((p.step - first) / (last - first) * float64(width-1))
+		}
+		if high > low {
+			y = int(math.Round((high - p.loss) / (high - low) * float64(height-1)))
+		}
+		grid[y][x] = '*'
+	}
+	rows := make([]string, height)
+	for r := range grid {
+		text := ""
+		if r == 0 || r == height-1 || r == height/2 {
+			at := high
+			if height > 1 {
+				at = high - (high-low)*float64(r)/float64(height-1)
+			}
+			text = label(at)
+		}
+		rows[r] = strings.TrimRight(fmt.Sprintf("%7s |%s", text, grid[r]), " ")
+	}
+	return rows
+}
+
+// sayHistory lists validations and what else happened.
+func (a *app) sayHistory(i *inspected) {
+	u := unit{i.model.Tokenizer.Unit()}
+	w := tabwriter.NewWriter(a.out.w, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "step\ttime\tpass\ttrain\tvalid\tlr\t %s\n", u.label())
+	loss, lr := math.NaN(), 0.0
+	for _, e := range i.events {
+		switch e.Kind {
+		case train.EventStep:
+			loss, lr = e.Loss, e.LR
+		case train.EventValid:
+			note := ""
+			if e.Best {
+				note = " best"
+			}
+			fmt.Fprintf(w, "%s\t%s\t%.1f\t%s\t%s\t%.3g\t%s\n", a.count(e.Step), clock(e.Elapsed), e.Pass, u.loss(loss), u.loss(e.Valid), lr, note)
+		case train.EventWarning, train.EventReplan, train.EventResume:
+			text := e.Text
+			if text == "" {
+				text = fmt.Sprintf("of %s steps", a.count(e.Steps))
+			}
+			fmt.Fprintf(w, "%s\t\t\t\t\t\t %s: %s\n", a.count(e.Step), e.Kind, visible(text))
+		}
+	}
+	_ = w.Flush()
+}
+
+// norm is a tensor's Euclidean norm.
+func norm(data []float32) float64 {
+	var sum float64
+	for _, v := range data {
+		sum += float64(v) * float64(v)
+	}
+	return math.Sqrt(sum)
+}
+
+func shapeOf(t checkpoint.Tensor) string {
+	return strings.ReplaceAll(strings.Trim(fmt.Sprint(t.Shape), "[]"), " ", "x")
+}
+
+func (a *app) sayTensors(i *inspected, all bool) {
+	show := i.tensors
+	if !all && len(show) > 1 {
+		show = show[:1]
+	}
+	w := tabwriter.NewWriter(a.out.w, 0, 8, 2, ' ', 0)
+	for _, t := range show {
+		more := ""
+		if n := len(i.tensors) - len(show); n > 0 {
+			more = fmt.Sprintf("\t(%d more: --tensors)", n)
+		}
+		fmt.Fprintf(w, "%s\t%s\tnorm %.4g%s\n", t.Name, shapeOf(t), norm(t.Data), more)
+	}
+	_ = w.Flush()
+}
+
+// inspectJSON is the same as one object.
+func (a *app) inspectJSON(i *inspected) error {
+	type tensor struct {
+		Name  string `json:"name"`
+		Shape []int  `json:"shape"`
+		Norm  number `json:"norm"`
+	}
+	out := struct {
+		Config     lm.Config   `json:"config"`
+		Tokenizer  string      `json:"tokenizer"`
+		Distinct   int         `json:"distinct"`
+		Params     int64       `json:"params"`
+		Bytes      int64       `json:"bytes"`
+		StateBytes int64       `json:"state_bytes"`
+		Best       number      `json:"best"`
+		BestStep   int64       `json:"best_step"`
+		Tensors    []tensor    `json:"tensors"`
+		Plan       *train.Plan `json:"plan"`
+	}{Config: i.model.Config, Tokenizer: string(i.model.Tokenizer.Kind()), Distinct: i.model.Tokenizer.Distinct(),
+		Params: i.model.Config.Params(), Bytes: 4 * i.model.Config.Params(), StateBytes: stateBytes(i.model), Best: number(math.NaN()), Plan: i.plan}
+	if e, ok := i.best(); ok {
+		out.Best, out.BestStep = number(e.Valid), e.Step
+	}
+	for _, t := range i.tensors {
+		out.Tensors = append(out.Tensors, tensor{t.Name, t.Shape, number(norm(t.Data))})
+	}
+	raw, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	_, err = io.WriteString(a.out.w, string(raw)+"\n")
+	return err
+}

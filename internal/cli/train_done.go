@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/refrain-lm/refrain/train"
+)
+
+// outcome is the last JSON line of a run.
+type outcome struct {
+	Kind        string  `json:"kind"`
+	Model       string  `json:"model"`
+	Steps       int64   `json:"steps"`
+	Best        number  `json:"best"`
+	BestStep    int64   `json:"best_step"`
+	Elapsed     float64 `json:"elapsed_seconds"`
+	Loss        number  `json:"loss"`
+	Perplexity  number  `json:"perplexity"`
+	BitsPerByte number  `json:"bits_per_byte"`
+	Unit        string  `json:"unit"`
+}
+
+// done tells what came out and what to type next; the folder goes to stdout.
+func (r *trainRun) done(out train.Outcome) error {
+	if !r.quiet {
+		r.sayResult(out)
+		r.sayNext(out)
+	}
+	if r.flags.json {
+		return r.writeJSON(outcome{
+			Kind: "done", Model: out.Dir, Steps: out.Steps, Best: number(out.Best), BestStep: out.BestStep,
+			Elapsed: out.Elapsed.Seconds(), Loss: number(out.Result.Loss()), Perplexity: number(out.Result.Perplexity()),
+			BitsPerByte: number(out.Result.BitsPerByte()), Unit: out.Unit,
+		})
+	}
+	_, err := fmt.Fprintln(r.out.w, out.Dir)
+	return err
+}
+
+// sayResult prints the loss and the samples.
+func (r *trainRun) sayResult(out train.Outcome) {
+	u := unit{out.Unit}
+	loss := "perplexity " + significant(math.Exp(out.Best))
+	if !u.words() {
+		loss = u.loss(out.Best) + " " + u.label() + ", " + loss
+	}
+	head := fmt.Sprintf("Done in %s: valid %s (best, step %s)", duration(r.elapsed(out)), loss, commas(out.BestStep))
+	r.note("%s", r.err.paint(bold, wrap(head, "  ", r.err.columns())))
+	for i, s := range out.Samples {
+		if i > 0 {
+			r.note("  |")
+		}
+		for _, line := range sampleLines(s, r.err.columns()-4) {
+			r.note("  | %s", line)
+		}
+	}
+}
+
+// elapsed is the whole command's time where it is known, else the training's.
+func (r *trainRun) elapsed(out train.Outcome) time.Duration {
+	if !r.started.IsZero() {
+		return r.now().Sub(r.started)
+	}
+	return out.Elapsed
+}
+
+// sampleLines shows a sample's first lines, cut to the width.
+func sampleLines(text string, columns int) []string {
+	var lines []string
+	for _, l := range strings.Split(strings.Trim(text, "\n"), "\n") {
+		l = visible(strings.ReplaceAll(strings.TrimRight(l, " \t\r"), "\t", "    "))
+		for first := true; first || l != ""; first = false {
+			head := cut(l, columns)
+			lines = append(lines, head)
+			if l = l[len(head):]; head == "" {
+				break
+			}
+		}
+		if len(lines) >= 8 {
+			return lines[:8]
+		}
+	}
+	return lines
+}
+
+// sayNext prints commands that work when pasted.
+func (r *trainRun) sayNext(out train.Outcome) {
+	dir := quotePath(out.Dir)
+	generate := []string{"generate", dir}
+	if p := promptFrom(out.Samples); p != "" {
+		generate = append(generate, "--prompt", quote(p))
+	}
+	more := 10 * time.Minute
+	if s := r.job.Plan().Settings; s.Given("time") {
+		more = s.Time
+	}
+	r.note("%s", r.err.paint(bold, "Next"))
+	for _, c := range []string{
+		r.command(generate...),
+		r.scoreExample(dir),
+		r.command("train", "--resume", dir, "--time", fullDuration(more)),
+	} {
+		r.note("  %s", r.err.paint(cyan, c))
+	}
+	r.note("Model folder:")
+}
+
+// scoreExample scores a file that exists, or else a few words.
+func (r *trainRun) scoreExample(dir string) string {
+	for _, s := range r.sources {
+		if info, err := os.Stat(s.Name); s.Path != "" && err == nil && info.Mode().IsRegular() {
+			return r.command("score", dir, quotePath(s.Name))
+		}
+	}
+	return "echo " + quote("How surprising is this?") + " | " + r.command("score", dir)
+}
+
+// promptFrom takes the first words of a sample that look like text.
+func promptFrom(samples []string) string {
+	for _, s := range samples {
+		for _, line := range strings.Split(s, "\n") {
+			words := strings.Fields(line)
+			if len(words) < 3 || strings.IndexFunc(words[0]+words[1], func(r rune) bool { return !unicode.IsLetter(r) }) >= 0 {
+				continue
+			}
+			return words[0] + " " + words[1]
+		}
+	}
+	return ""
+}

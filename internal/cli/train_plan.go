@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/refrain-lm/refrain/train"
+)
+
+// showPlan says before the first step what will happen and what it costs.
+func (r *trainRun) showPlan(demo bool) {
+	if r.quiet {
+		return
+	}
+	p := r.job.Plan()
+	for _, line := range [][2]string{
+		{"text", r.textLine(p, demo)},
+		{"speed", r.speedLine(p)},
+		{"plan", r.planLine(p)},
+		{"needs", r.needsLine(p)},
+	} {
+		if line[1] != "" {
+			r.row("%s %s", r.err.paint(bold, fmt.Sprintf("%-6s", line[0])), wrap("       "+line[1], "       ", r.err.columns())[7:])
+		}
+	}
+}
+
+// textLine is "book.txt: 1,115,394 characters, 65 distinct; last 10 % validates".
+func (r *trainRun) textLine(p train.Plan, demo bool) string {
+	u := r.job.Tokenizer().Unit()
+	many := map[string]string{"char": "characters", "byte": "bytes", "word": "words"}[u]
+	name := fmt.Sprintf("%d files", len(r.sources))
+	switch {
+	case demo:
+		name = "Go's own sources"
+	case len(r.sources) == 1:
+		name = visible(r.sources[0].Name)
+	}
+	d := p.Data
+	all := d.Train.Tokens + d.Valid.Tokens
+	switch u { // what the text has; training tokens hold a few noise bytes more
+	case "char":
+		all = d.Train.Characters + d.Valid.Characters
+	case "byte":
+		all = d.Train.Bytes + d.Valid.Bytes
+	}
+	line := fmt.Sprintf("%s: %s %s, %s distinct", name, commas(all), many, commas(int64(r.job.Tokenizer().Distinct())))
+	if len(r.flags.valid) > 0 {
+		return line + "; validates on " + visible(strings.Join(r.flags.valid, ", "))
+	}
+	return line + fmt.Sprintf("; last %s %% validates", short(100*float64(d.Valid.Bytes)/float64(max(1, d.Train.Bytes+d.Valid.Bytes))))
+}
+
+// speedLine is what the pilot measured, if there was one.
+func (r *trainRun) speedLine(p train.Plan) string {
+	if p.Rate == 0 {
+		return ""
+	}
+	line := fmt.Sprintf("%s tokens/s for %s (%s, %s", commas(int64(p.Rate)), p.Model, kernelName(p.Kernels), plural(int64(threadsOf(p)), "thread", "threads"))
+	if tried := r.pilot; tried > 0 {
+		line += "; tried for " + duration(tried)
+	}
+	return line + ")"
+}
+
+func kernelName(name string) string {
+	if name == "generic" {
+		return "plain Go"
+	}
+	return strings.ToUpper(name)
+}
+
+func threadsOf(p train.Plan) int {
+	if p.Settings.Threads > 0 {
+		return p.Settings.Threads
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+func (r *trainRun) planLine(p train.Plan) string {
+	return fmt.Sprintf("%s, %s parameters, batch %dx%d; %s = %s tokens, %s passes over the text",
+		p.Model, commas(p.Params), p.Settings.BatchSize, p.Settings.BPTT, plural(p.Steps-p.From, "step", "steps"), millions(p.Tokens()), short(p.Passes()))
+}
+
+func (r *trainRun) needsLine(p train.Plan) string {
+	line := fmt.Sprintf("%s memory, %s disk (%s)", size(p.Memory()), size(p.Disk()), visible(r.outDir))
+	if p.Settings.Time > 0 {
+		line += "; done by " + r.started.Add(p.Settings.Time).Format("15:04")
+	}
+	return line
+}
+
+// dryRun ends after the plan with each value and where it came from.
+func (r *trainRun) dryRun() error {
+	r.view.close()
+	p := r.job.Plan()
+	if r.flags.json {
+		raw, err := json.Marshal(p)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(r.out.w, string(raw))
+		return err
+	}
+	w := tabwriter.NewWriter(r.out.w, 0, 8, 2, ' ', 0)
+	for _, f := range train.Flags() {
+		origin := p.Settings.Origin[f.Name]
+		value := f.Value(p.Settings)
+		switch {
+		case origin == "" && f.Default == "" && isZero(value):
+			continue // another setting stands in for it
+		case origin == "" && isBudget(f.Name):
+			if isZero(value) {
+				continue
+			}
+			origin = "default"
+		case origin == "":
+			origin = "default"
+		}
+		if f.Name == "time" {
+			value = fullDuration(p.Settings.Time)
+		}
+		if value == "" {
+			value = "none"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\n", f.Name, value, origin)
+	}
+	return w.Flush()
+}
+
+func isZero(value string) bool { return value == "" || value == "0" || value == "0s" }
+
+func isBudget(name string) bool { return name == "time" || name == "steps" || name == "epochs" }
