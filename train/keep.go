@@ -23,6 +23,7 @@ type RunState struct {
 	Plateau     optim.Plateau `json:"plateau"`
 	Best        float64       `json:"best"`
 	BestStep    int64         `json:"best_step"` // −1: none yet
+	Validated   int64         `json:"validated"` // step of the last validation
 	Waited      int           `json:"waited"`    // validations since the best
 	Smooth      float64       `json:"smooth"`    // running mean of the loss, and its minimum
 	SmoothMin   float64       `json:"smooth_min"`
@@ -121,6 +122,7 @@ func (t *trainer) save() error {
 	if err := t.keep.Save(Snapshot{Run: r, Tensors: t.arrays()}); err != nil {
 		return fmt.Errorf("train: saving step %d: %w", t.run.Step, err)
 	}
+	t.saved = t.run.Step
 	t.emit(Event{Kind: EventSave})
 	return nil
 }
@@ -148,7 +150,7 @@ func (t *trainer) restore() (found bool, err error) {
 	if err := t.stream.Seek(s.Run.Cursor); err != nil {
 		return false, fmt.Errorf("train: checkpoint of step %d: %w", s.Run.Step, err)
 	}
-	t.run = s.Run
+	t.run, t.saved = s.Run, s.Run.Step
 	t.opt.SetSteps(s.Run.OptSteps)
 	if t.tail {
 		t.avg.SetCount(s.Run.Averaged)

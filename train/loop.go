@@ -66,9 +66,20 @@ func Run(ctx context.Context, m *lm.Model, s *data.Stream, o Options) (Report, e
 		return Report{}, err
 	}
 	defer t.pool.Close()
-	for t.run.Step < t.run.Steps {
+	for {
+		if err := t.validate(ctx); err != nil {
+			return t.stopped(ctx, err)
+		}
+		if t.due(t.opts.SaveEvery) && t.saved < t.run.Step {
+			if err := t.save(); err != nil {
+				return t.report(), err
+			}
+		}
+		if t.run.Step >= t.run.Steps || t.opts.Patience > 0 && t.run.Waited >= t.opts.Patience {
+			return t.finish()
+		}
 		if ctx.Err() != nil {
-			return t.report(), errors.Join(ErrStopped, t.save())
+			return t.stopped(ctx, nil)
 		}
 		if err := t.step(); err != nil {
 			return t.report(), err
@@ -80,22 +91,15 @@ func Run(ctx context.Context, m *lm.Model, s *data.Stream, o Options) (Report, e
 			continue
 		}
 		t.replan()
-		stop := false
-		if t.due(t.opts.ValidEvery) {
-			if stop, err = t.validate(ctx); err != nil && ctx.Err() == nil {
-				return t.report(), err
-			}
-		}
-		if t.due(t.opts.SaveEvery) {
-			if err := t.save(); err != nil {
-				return t.report(), err
-			}
-		}
-		if stop {
-			break
-		}
 	}
-	return t.finish()
+}
+
+// stopped saves a run that was cancelled; any other error stays what it is.
+func (t *trainer) stopped(ctx context.Context, err error) (Report, error) {
+	if ctx.Err() == nil {
+		return t.report(), err
+	}
+	return t.report(), errors.Join(ErrStopped, t.save())
 }
 
 // trainer is the state of Run.
@@ -115,6 +119,7 @@ type trainer struct {
 	state *lm.State
 	batch data.Batch
 	run   RunState
+	saved int64 // step of the last save
 
 	lossSum   float64 // since the last report
 	lossCount int
@@ -208,7 +213,7 @@ func (o Options) withDefaults() Options {
 
 // due reports whether the step just done is a multiple of every, or the last.
 func (t *trainer) due(every int64) bool {
-	return t.run.Step%every == 0 || t.run.Step == t.run.Steps
+	return t.run.Step > 0 && (t.run.Step%every == 0 || t.run.Step == t.run.Steps)
 }
 
 // step trains on one window.
@@ -308,10 +313,11 @@ func (t *trainer) retreat() error {
 	return t.save() // so that a resumed run knows
 }
 
-// validate measures the weights; stop reports that patience has run out.
-func (t *trainer) validate(ctx context.Context) (stop bool, err error) {
-	if t.valid == nil {
-		return false, nil
+// validate measures the weights where that is due. A validation that is
+// cancelled is not lost: the state saved here makes a resumed run do it first.
+func (t *trainer) validate(ctx context.Context) error {
+	if t.valid == nil || !t.due(t.opts.ValidEvery) || t.run.Validated == t.run.Step {
+		return nil
 	}
 	if !t.tail && t.averaged() {
 		t.swapAverage()
@@ -319,15 +325,17 @@ func (t *trainer) validate(ctx context.Context) (stop bool, err error) {
 	}
 	loss, best, err := t.measure(ctx)
 	if err != nil {
-		return false, err
+		return err
 	}
+	t.run.Validated = t.run.Step
+	t.saved = min(t.saved, t.run.Step-1) // what was saved here before does not know of it
 	if t.opts.Schedule.Name == "plateau" {
 		t.run.Plateau.Observe(t.opts.Schedule, loss)
 	}
 	e := t.event(EventValid)
 	e.Valid, e.Best = loss, best
 	t.emit(e)
-	return t.opts.Patience > 0 && t.run.Waited >= t.opts.Patience, nil
+	return nil
 }
 
 // measure validates the weights as they are and keeps the model if its loss is
