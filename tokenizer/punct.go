@@ -147,6 +147,9 @@ func (s *splitter) split(line []byte, emit func(plain, marked []byte, at int) (s
 	if s.words == nil {
 		s.words = words.FromBytes(nil)
 	}
+	// Without its end: the annex's tables, given a cut character just before,
+	// would swallow it.
+	line = bytes.TrimSuffix(line, []byte{'\n'})
 	s.words.SetText(line)
 	var t tail
 	space := false
