@@ -105,6 +105,7 @@ func writeFolder(fsys FS, tmp string, files []File) (need int64, err error) {
 	m := manifest{Version: manifestVersion}
 	for _, f := range files {
 		size, sum, err := writeFile(fsys, filepath.Join(tmp, f.Name), f.Write)
+		need += max(size, f.Size) - f.Size
 		if err != nil {
 			return need, err
 		}

@@ -277,6 +277,24 @@ func TestDiskFullSaysHowMuch(t *testing.T) {
 	}
 }
 
+// TestDiskFullCountsOn: where no size was given, what the writer produces after
+// the fault still counts.
+func TestDiskFullCountsOn(t *testing.T) {
+	full := fault{half: true, err: syscall.ENOSPC}
+	var got *checkpoint.DiskFullError
+	err := checkpoint.ReplaceFile(&faultFS{at: 2, fault: full}, filepath.Join(t.TempDir(), "x"), func(w io.Writer) error {
+		for range 10 {
+			if _, err := w.Write(make([]byte, 100_000)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if !errors.As(err, &got) || got.Need != 1_000_000 {
+		t.Errorf("error %v, want one that needs 1.0 MB", err)
+	}
+}
+
 func TestReadOnlyFolder(t *testing.T) {
 	err := checkpoint.Commit(&faultFS{at: 3, fault: fault{err: syscall.EROFS}}, t.TempDir(), "checkpoint-20", filesOf("new"))
 	if err == nil || !strings.Contains(err.Error(), "make its folder writable, or use another") {

@@ -76,20 +76,22 @@ func ReplaceFile(fsys FS, path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// writeFile writes one synced file and returns its size and SHA-256. After an
-// error the size is what write produced if it got to its end, else 0.
+// writeFile writes one synced file and returns its SHA-256 and its size: what
+// write produced, also when the disk took less of it.
 func writeFile(fsys FS, path string, write func(io.Writer) error) (size int64, sum [sha256.Size]byte, err error) {
 	h, err := fsys.Create(path)
 	if err != nil {
 		return 0, sum, err
 	}
 	hash := sha256.New()
-	count := &counter{w: io.MultiWriter(h, hash)}
-	buf := bufio.NewWriterSize(count, 1<<17)
+	out := &sink{w: io.MultiWriter(h, hash)}
+	buf := bufio.NewWriterSize(out, 1<<17)
 	err = write(buf)
-	if err == nil {
-		size = count.n + int64(buf.Buffered())
-		err = buf.Flush()
+	if ferr := buf.Flush(); err == nil {
+		err = ferr
+	}
+	if out.err != nil {
+		err = out.err
 	}
 	if err == nil {
 		err = h.Sync()
@@ -98,17 +100,21 @@ func writeFile(fsys FS, path string, write func(io.Writer) error) (size int64, s
 		err = cerr
 	}
 	hash.Sum(sum[:0])
-	return size, sum, err
+	return out.n, sum, err
 }
 
-// counter counts the bytes that came through.
-type counter struct {
-	w io.Writer
-	n int64
+// sink passes writes on until one fails, keeps that error, and from then on only
+// counts, so that the message about a full disk can say how much is needed.
+type sink struct {
+	w   io.Writer
+	n   int64
+	err error
 }
 
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	return n, err
+func (s *sink) Write(p []byte) (int, error) {
+	s.n += int64(len(p))
+	if s.err == nil {
+		_, s.err = s.w.Write(p) // MultiWriter makes a short write an error
+	}
+	return len(p), nil
 }

@@ -350,15 +350,21 @@ func readError(name string, err error) error {
 
 func decode(dst []float32, src []byte, dtype string) {
 	le := binary.LittleEndian
-	for i := range dst {
-		switch dtype {
-		case "F32":
+	switch dtype {
+	case "F32":
+		for i := range dst {
 			dst[i] = math.Float32frombits(le.Uint32(src[4*i:]))
-		case "F64":
+		}
+	case "F64":
+		for i := range dst {
 			dst[i] = float32(math.Float64frombits(le.Uint64(src[8*i:])))
-		case "BF16":
+		}
+	case "BF16":
+		for i := range dst {
 			dst[i] = math.Float32frombits(uint32(le.Uint16(src[2*i:])) << 16)
-		case "F16":
+		}
+	case "F16":
+		for i := range dst {
 			dst[i] = fromHalf(le.Uint16(src[2*i:]))
 		}
 	}
