@@ -37,7 +37,8 @@ type textReader struct {
 	text   *bufio.Reader
 	close  []io.Closer
 	packed bool
-	mark   int // bytes of the byte order mark
+	footer string // what the stored bytes end with, if the unpacker doesn't look
+	mark   int    // bytes of the byte order mark
 	read   int64
 	whole  bool // the end has been reached
 	err    error
@@ -89,6 +90,8 @@ func (r *textReader) Read(p []byte) (int, error) {
 		// What an archive has after its end belongs to the file's hash.
 		if _, e := io.Copy(io.Discard, r.stored); e != nil {
 			err = e
+		} else if r.footer != "" && string(r.raw.tail[:]) != r.footer {
+			err = io.ErrUnexpectedEOF
 		} else {
 			r.whole = true
 		}
@@ -137,13 +140,19 @@ type hashingReader struct {
 	r      io.Reader
 	hash   hash.Hash
 	n      int64
-	failed bool // the reader below has failed, not what is made of it
+	tail   [2]byte // the last two bytes that are not NUL (xz pads with those)
+	failed bool    // the reader below has failed, not what is made of it
 }
 
 func (h *hashingReader) Read(p []byte) (int, error) {
 	n, err := h.r.Read(p)
 	h.hash.Write(p[:n])
 	h.n += int64(n)
+	if end := bytes.TrimRight(p[:n], "\x00"); len(end) >= len(h.tail) {
+		copy(h.tail[:], end[len(end)-len(h.tail):])
+	} else if len(end) == 1 {
+		h.tail = [2]byte{h.tail[1], end[0]}
+	}
 	h.failed = h.failed || err != nil && err != io.EOF
 	return n, err
 }

@@ -35,6 +35,8 @@ func (r *textReader) unpack(o ReadOptions) (io.Reader, error) {
 	case has("\x28\xb5\x2f\xfd"), len(head) >= 4 && head[0]&0xf0 == 0x50 && string(head[1:4]) == "\x2a\x4d\x18":
 		text, err = r.unzstd()
 	case has("\xfd7zXZ\x00"):
+		// The unpacker takes a file without index and footer for whole.
+		r.footer = "YZ"
 		if err = checkXZ(head); err == nil {
 			text, err = xz.NewReader(r.stored)
 		}
