@@ -22,8 +22,7 @@ const (
 	// the low bits of the sum are that integer.
 	roundMagic = float32(3 << 22)
 
-	expOverflow  = float32(88.8) // exp of this is +Inf here, n = 128
-	expUnderflow = float32(-87.3)
+	expLimit = float32(87) // |x| for which exp(x) and 1/exp(x) are normal numbers
 	// softmaxCut is the exponent under which a softmax term counts as zero:
 	// e^-69 is 1e-30, and products with it stay normal numbers.
 	softmaxCut = float32(-69)
@@ -46,14 +45,14 @@ func expParts(x float32) (scale, rest float32) {
 	return math.Float32frombits(math.Float32bits(t)<<23 + 0x3f800000), p
 }
 
-// sigmoid is 1/(1+exp(−x)).
+// sigmoid is 1/(1+exp(−x)), zero where exp(−x) would pass its limit.
 func sigmoid(x float32) float32 {
 	y := -x
-	if y > expOverflow {
-		y = expOverflow
+	if y > expLimit {
+		return 0
 	}
-	if y < expUnderflow {
-		y = expUnderflow
+	if y < -expLimit {
+		y = -expLimit
 	}
 	scale, rest := expParts(y)
 	return 1 / (1 + (scale*rest + scale))
@@ -84,13 +83,27 @@ func expSoftmax(x float32) float32 {
 // Sigmoid computes x[i] = 1/(1+exp(−x[i])) in place, with an absolute error of
 // at most 3e-7. Infinities give 0 and 1, NaN stays NaN.
 func Sigmoid(x []float32) {
-	sigmoidGeneric(x)
+	if !useAVX2 {
+		sigmoidGeneric(x)
+		return
+	}
+	for ; len(x) > callLimit; x = x[callLimit:] {
+		sigmoidAVX2(callLimit, first(x))
+	}
+	sigmoidAVX2(len(x), first(x))
 }
 
 // Tanh computes x[i] = tanh(x[i]) in place, with an absolute error of at most
 // 3e-7. Infinities give ±1, NaN stays NaN.
 func Tanh(x []float32) {
-	tanhGeneric(x)
+	if !useAVX2 {
+		tanhGeneric(x)
+		return
+	}
+	for ; len(x) > callLimit; x = x[callLimit:] {
+		tanhAVX2(callLimit, first(x))
+	}
+	tanhAVX2(len(x), first(x))
 }
 
 func sigmoidGeneric(x []float32) {

@@ -18,31 +18,45 @@ func Gemm(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int) 
 	if p0 < 0 || p1 > b.Panels() || p0 > p1 {
 		panic(fmt.Sprintf("kernel: Gemm: panels %d to %d, want a part of 0 to %d", p0, p1, b.Panels()))
 	}
-	if m == 0 || b.K == 0 {
-		return
-	}
-	gemm(c, ldc, a, lda, m, b, p0, p1)
+	gemm(c, ldc, a, lda, 0, m, b, p0, p1)
 }
 
 // GemmPool is [Gemm] for all panels, with rows and panels divided over the
 // workers of the pool.
 func GemmPool(pool *parallel.Pool, c []float32, ldc int, a []float32, lda, m int, b *Packed) {
 	wantProduct("GemmPool", c, ldc, a, lda, m, b)
-	if m == 0 || b.K == 0 || b.N == 0 {
+	if pool.Size() == 1 || float64(m)*float64(b.N)*float64(b.K) < minShared {
+		gemm(c, ldc, a, lda, 0, m, b, 0, b.Panels())
 		return
 	}
-	pool.For(b.Panels(), 1, func(lo, hi int) { gemm(c, ldc, a, lda, m, b, lo, hi) })
+	grid := divide(pool.Size(), tileCount(m), b.Panels())
+	pool.Run(func(worker int) {
+		t0, t1, p0, p1 := grid.part(worker)
+		gemm(c, ldc, a, lda, tileStart(m, t0), tileStart(m, t1), b, p0, p1)
+	})
 }
+
+// minShared is the number of multiply-adds that pays for waking workers.
+const minShared = 1 << 18
 
 func wantProduct(routine string, c []float32, ldc int, a []float32, lda, m int, b *Packed) {
 	wantMatrix(routine, "a", len(a), m, b.K, lda)
 	wantMatrix(routine, "c", len(c), m, b.N, ldc)
 }
 
-func gemm(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int) {
+// gemm is Gemm for the rows r0 to r1.
+func gemm(c []float32, ldc int, a []float32, lda, r0, r1 int, b *Packed, p0, p1 int) {
+	if r0 == r1 || p0 == p1 || b.K == 0 {
+		return
+	}
+	c, a = c[r0*ldc:], a[r0*lda:]
+	if useAVX2 {
+		gemmAVX2(c, ldc, a, lda, r1-r0, b, p0, p1)
+		return
+	}
 	for p := p0; p < p1; p++ {
 		j := p * PanelWidth
-		tileGeneric(c[j:], ldc, a, lda, 1, m, b.K, b.panel(p), min(PanelWidth, b.N-j))
+		tileGeneric(c[j:], ldc, a, lda, 1, r1-r0, b.K, b.panel(p), min(PanelWidth, b.N-j))
 	}
 }
 

@@ -20,15 +20,82 @@ func GemmTN(pool *parallel.Pool, c []float32, ldc, m, n, k int, a []float32, lda
 	if m == 0 || n == 0 || k == 0 {
 		return
 	}
+	if float64(m)*float64(n)*float64(k) < minShared {
+		pool = nil
+	}
 	packed := packedScratch.Get().(*Packed)
 	defer packedScratch.Put(packed)
-	packed.Pack(pool, b, k, n, ldb)
-	pool.For(packed.Panels(), 1, func(lo, hi int) {
-		for p := lo; p < hi; p++ {
+	for k0 := 0; k0 < k; {
+		k1 := nextCut(k0, k, blockDepth, 4)
+		packed.Pack(pool, b[k0*ldb:], k1-k0, n, ldb)
+		gemmTNBlock(pool, c, ldc, m, a[k0*lda:], lda, packed)
+		k0 = k1
+	}
+}
+
+var (
+	packedScratch = sync.Pool{New: func() any { return new(Packed) }}
+	stripScratch  = sync.Pool{New: func() any { return new([]float32) }}
+)
+
+// gemmTNBlock continues C with the steps of b, at most blockDepth.
+func gemmTNBlock(pool *parallel.Pool, c []float32, ldc, m int, a []float32, lda int, b *Packed) {
+	grid := divide(pool.Size(), tileCount(m), b.Panels())
+	pool.Run(func(worker int) {
+		t0, t1, p0, p1 := grid.part(worker)
+		r0, r1 := tileStart(m, t0), tileStart(m, t1)
+		if r0 == r1 || p0 == p1 {
+			return
+		}
+		if useAVX2 {
+			gemmTNAVX2(c[r0*ldc:], ldc, r1-r0, a[r0:], lda, b, p0, p1)
+			return
+		}
+		for p := p0; p < p1; p++ {
 			j := p * PanelWidth
-			tileGeneric(c[j:], ldc, a, 1, lda, m, k, packed.panel(p), min(PanelWidth, n-j))
+			tileGeneric(c[r0*ldc+j:], ldc, a[r0:], 1, lda, r1-r0, b.K, b.panel(p), min(PanelWidth, b.N-j))
 		}
 	})
 }
 
-var packedScratch = sync.Pool{New: func() any { return new(Packed) }}
+// gemmTNAVX2 copies blocks of columns of A into strips that tiles read from
+// front to back: in place, every step of a tile would be in another line.
+func gemmTNAVX2(c []float32, ldc, m int, a []float32, lda int, b *Packed, p0, p1 int) {
+	scratch := stripScratch.Get().(*[]float32)
+	defer stripScratch.Put(scratch)
+	tiles := tileCount(m)
+	for t0 := 0; t0 < tiles; {
+		t1 := nextCut(t0, tiles, blockTiles, 1)
+		r0, r1 := tileStart(m, t0), tileStart(m, t1)
+		*scratch = grow(*scratch, (r1-r0)*b.K)
+		strips := columnStrips(*scratch, a[r0:], lda, r1-r0, b.K)
+		multiply(c[r0*ldc:], ldc, &strips, b, 0, b.K, p0, p1)
+		t0 = t1
+	}
+}
+
+// columnStrips copies the given number of columns of A, k rows of them lda
+// apart, into buffer, tile after tile and step after step.
+func columnStrips(buffer, a []float32, lda, columns, k int) (strips [2]strip) {
+	tiles := tileCount(columns)
+	height, taller := columns/tiles, columns%tiles
+	if taller > 0 {
+		strips[0] = strip{taller, height + 1, buffer, 1, height + 1, (height + 1) * k}
+	}
+	cut := taller * (height + 1)
+	strips[1] = strip{tiles - taller, height, buffer[cut*k:], 1, height, height * k}
+	for l := range k {
+		row := a[l*lda : l*lda+columns]
+		copySteps(&strips[0], row, l)
+		copySteps(&strips[1], row[cut:], l)
+	}
+	return strips
+}
+
+// copySteps puts step l of all tiles in place.
+func copySteps(s *strip, row []float32, l int) {
+	for t := range s.tiles {
+		to := s.a[t*s.tileStride+l*s.height:]
+		copy(to[:s.height], row[t*s.height:])
+	}
+}

@@ -86,14 +86,26 @@ func packPanel(panel, src []float32, k, cols, ld int) {
 
 // packPanelT does the same with src transposed: cols rows of k columns.
 func packPanelT(panel, src []float32, k, cols, ld int) {
-	for j := range cols {
-		for i, x := range src[j*ld : j*ld+k] {
-			panel[i*PanelWidth+j] = x
+	done := 0
+	if useAVX2 && k >= 8 {
+		for ; done+8 <= cols; done += 8 {
+			packTransposed(k/8, &panel[done], &src[done*ld], ld*4)
+			packColumns(panel, src, k/8*8, k, done, done+8, ld)
 		}
 	}
+	packColumns(panel, src, 0, k, done, cols, ld)
 	for j := cols; j < PanelWidth; j++ {
 		for i := range k {
 			panel[i*PanelWidth+j] = 0
+		}
+	}
+}
+
+// packColumns copies steps k0 to k1 of columns j0 to j1 for packPanelT.
+func packColumns(panel, src []float32, k0, k1, j0, j1, ld int) {
+	for j := j0; j < j1; j++ {
+		for k := k0; k < k1; k++ {
+			panel[k*PanelWidth+j] = src[j*ld+k]
 		}
 	}
 }

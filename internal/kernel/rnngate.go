@@ -3,11 +3,14 @@ package kernel
 // RNN computes one lane of the simple recurrent cell in place: h holds the
 // preactivation before, and tanh of it after, or max(0, ·) if relu is set.
 func RNN(h []float32, relu bool) {
-	if relu {
+	switch {
+	case !relu:
+		Tanh(h)
+	case useAVX2:
+		reluAVX2(len(h), first(h))
+	default:
 		reluGeneric(h)
-		return
 	}
-	Tanh(h)
 }
 
 // RNNGrad goes back through [RNN]: dpre = dh⊙(1−h²), or dh where h > 0 if relu
@@ -15,11 +18,16 @@ func RNN(h []float32, relu bool) {
 func RNNGrad(dpre, h, dh []float32, relu bool) {
 	wantLen("RNNGrad", "h", len(h), len(dpre))
 	wantLen("RNNGrad", "dh", len(dh), len(dpre))
-	if relu {
+	switch {
+	case relu && useAVX2:
+		reluGradAVX2(len(dpre), first(dpre), first(h), first(dh))
+	case relu:
 		reluGradGeneric(dpre, h, dh)
-		return
+	case useAVX2:
+		tanhGradAVX2(len(dpre), first(dpre), first(h), first(dh))
+	default:
+		tanhGradGeneric(dpre, h, dh)
 	}
-	tanhGradGeneric(dpre, h, dh)
 }
 
 func reluGeneric(h []float32) {

@@ -69,27 +69,56 @@ func logSum(sum, largest, less float32) float32 {
 	return float32(math.Log(float64(sum)) + float64(largest) - float64(less))
 }
 
-func maxElement(x []float32) float32           { return maxGeneric(x) }
-func expSum(x []float32, less float32) float32 { return expSumGeneric(x, less, true) }
-func sumExp(x []float32, less float32) float32 { return expSumGeneric(x, less, false) }
+// maxElement returns the largest element of x that is no NaN, −Inf if there is
+// none.
+func maxElement(x []float32) float32 {
+	lanes := [8]float32{}
+	for i := range lanes {
+		lanes[i] = float32(math.Inf(-1))
+	}
+	if useAVX2 {
+		blocks := len(x) / 32
+		maxAVX2(blocks, first(x), &lanes)
+		x = x[blocks*32:]
+	}
+	return max(maxGeneric(lanes[:]), maxGeneric(x))
+}
 
-// maxGeneric returns the largest element of x, which must not be empty, NaN if
-// there is one.
 func maxGeneric(x []float32) float32 {
-	largest := x[0]
+	largest := float32(math.Inf(-1))
 	for _, v := range x {
-		if v > largest || v != v {
+		if v > largest {
 			largest = v
 		}
 	}
 	return largest
 }
 
-// expSumGeneric returns Σ exp(x[j]−less) and, if keep is set, leaves the terms
-// in x. Element j is added to sum j mod 32; the sums are added pairwise:
-// s[j]+s[j+16], then +8, +4, +2, +1.
-func expSumGeneric(x []float32, less float32, keep bool) float32 {
+// expSum returns Σ exp(x[j]−less) and leaves the terms in x. Element j is added
+// to sum j mod 32; the sums are added pairwise: s[j]+s[j+16], then +8, +4, +2,
+// +1.
+func expSum(x []float32, less float32) float32 {
 	var s [32]float32
+	if useAVX2 {
+		expSumAVX2(len(x), first(x), less, &s)
+	} else {
+		expTermsGeneric(x, less, &s, true)
+	}
+	return addPairwise(&s)
+}
+
+// sumExp is expSum that leaves x as it is.
+func sumExp(x []float32, less float32) float32 {
+	var s [32]float32
+	if useAVX2 {
+		sumExpAVX2(len(x), first(x), less, &s)
+	} else {
+		expTermsGeneric(x, less, &s, false)
+	}
+	return addPairwise(&s)
+}
+
+func expTermsGeneric(x []float32, less float32, s *[32]float32, keep bool) {
 	for j, v := range x {
 		e := expSoftmax(v - less)
 		if keep {
@@ -97,6 +126,9 @@ func expSumGeneric(x []float32, less float32, keep bool) float32 {
 		}
 		s[j%32] += e
 	}
+}
+
+func addPairwise(s *[32]float32) float32 {
 	for half := 16; half > 0; half /= 2 {
 		for j := range half {
 			s[j] += s[j+half]

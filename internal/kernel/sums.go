@@ -42,10 +42,18 @@ func SumSquaresPool(pool *parallel.Pool, x []float32) float64 {
 	return sum
 }
 
-func sumSquares(x []float32) float64 { return sumSquaresGeneric(x) }
-
-func sumSquaresGeneric(x []float32) float64 {
+func sumSquares(x []float32) float64 {
 	var s [16]float64
+	if useAVX2 {
+		blocks := len(x) / 16
+		sumSquaresAVX2(blocks, first(x), &s)
+		x = x[blocks*16:]
+	}
+	return sumSquaresGeneric(&s, x)
+}
+
+// sumSquaresGeneric continues the sixteen sums with x and adds them up.
+func sumSquaresGeneric(s *[16]float64, x []float32) float64 {
 	for ; len(x) >= 16; x = x[16:] {
 		for j, v := range x[:16] {
 			s[j] += float64(v) * float64(v)
@@ -63,7 +71,21 @@ func sumSquaresGeneric(x []float32) float64 {
 }
 
 // AllFinite reports whether x holds neither NaN nor an infinity.
-func AllFinite(x []float32) bool { return allFiniteGeneric(x) }
+func AllFinite(x []float32) bool {
+	if useAVX2 {
+		for ; len(x) >= callLimit; x = x[callLimit:] {
+			if anyNonFiniteAVX2(callLimit/8, first(x)) {
+				return false
+			}
+		}
+		blocks := len(x) / 8
+		if anyNonFiniteAVX2(blocks, first(x)) {
+			return false
+		}
+		x = x[blocks*8:]
+	}
+	return allFiniteGeneric(x)
+}
 
 func allFiniteGeneric(x []float32) bool {
 	const exponent = 0x7f800000

@@ -5,22 +5,45 @@ import "github.com/refrain-lm/refrain/internal/parallel"
 // Add computes y[i] += x[i].
 func Add(y, x []float32) {
 	wantLen("Add", "x", len(x), len(y))
-	addGeneric(y, x)
+	add(y, x)
 }
 
 // Scale computes y[i] *= s.
-func Scale(y []float32, s float32) { scaleGeneric(y, s) }
+func Scale(y []float32, s float32) {
+	if !useAVX2 {
+		scaleGeneric(y, s)
+		return
+	}
+	for ; len(y) > callLimit; y = y[callLimit:] {
+		scaleAVX2(callLimit, first(y), s)
+	}
+	scaleAVX2(len(y), first(y), s)
+}
 
 // Axpy computes y[i] += a·x[i], fused with assembly.
 func Axpy(y []float32, a float32, x []float32) {
 	wantLen("Axpy", "x", len(x), len(y))
-	axpyGeneric(y, a, x)
+	if !useAVX2 {
+		axpyGeneric(y, a, x)
+		return
+	}
+	for ; len(y) > callLimit; y, x = y[callLimit:], x[callLimit:] {
+		axpyAVX2(callLimit, first(y), first(x), a)
+	}
+	axpyAVX2(len(y), first(y), first(x), a)
 }
 
 // Mul computes y[i] *= x[i].
 func Mul(y, x []float32) {
 	wantLen("Mul", "x", len(x), len(y))
-	mulGeneric(y, x)
+	if !useAVX2 {
+		mulGeneric(y, x)
+		return
+	}
+	for ; len(y) > callLimit; y, x = y[callLimit:], x[callLimit:] {
+		mulAVX2(callLimit, first(y), first(x))
+	}
+	mulAVX2(len(y), first(y), first(x))
 }
 
 // FillRows copies row [n] to each of the m rows of C [m,n] with leading
@@ -47,9 +70,20 @@ func ColumnSums(pool *parallel.Pool, dst, a []float32, m, n, lda int) {
 	}
 	pool.For(n, 64, func(lo, hi int) {
 		for i := range m {
-			addGeneric(dst[lo:hi], a[i*lda+lo:i*lda+hi])
+			add(dst[lo:hi], a[i*lda+lo:i*lda+hi])
 		}
 	})
+}
+
+func add(y, x []float32) {
+	if !useAVX2 {
+		addGeneric(y, x)
+		return
+	}
+	for ; len(y) > callLimit; y, x = y[callLimit:], x[callLimit:] {
+		addAVX2(callLimit, first(y), first(x))
+	}
+	addAVX2(len(y), first(y), first(x))
 }
 
 func addGeneric(y, x []float32) {

@@ -1,0 +1,99 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+)
+
+// The constants of exp.go in package kernel.
+const (
+	log2e = 1.4426950216293335
+	ln2Hi = 0.693359375
+	ln2Lo = -0.00021219444170128554
+
+	expC2 = 0.5
+	expC3 = 0.16666576266288757
+	expC4 = 0.041666556149721146
+	expC5 = 0.008363203145563602
+	expC6 = 0.0013926213141530752
+
+	roundMagic = 3 << 22
+	expLimit   = 87
+	softmaxCut = -69
+	tanhClamp  = 10
+)
+
+// Predicates of VCMPPS that hold for NaN too.
+const (
+	notLess    = 0x15
+	notGreater = 0x1a
+)
+
+// expParts returns 2ⁿ and exp(r)−1 for |x| ≤ expLimit, x = n·ln 2 + r.
+func expParts(x vec) (scale, rest vec) {
+	t := load(float(roundMagic))
+	VFMADD231PS(float(log2e), x, t)
+	n := sub(t, float(roundMagic))
+	r := YMM()
+	VMOVAPS(x, r)
+	VFNMADD231PS(float(ln2Hi), n, r)
+	VFNMADD231PS(float(ln2Lo), n, r)
+	p := load(float(expC6))
+	for _, c := range []float64{expC5, expC4, expC3, expC2} {
+		VFMADD213PS(float(c), r, p)
+	}
+	VFMADD213PS(r, mul(r, r), p)
+	VPSLLD(Imm(23), t, t)
+	VPADDD(float(1), t, t)
+	return t, p
+}
+
+// clamp limits x to [−limit, limit]; NaN stays, because the second source of
+// VMINPS and VMAXPS, Go's first operand, wins.
+func clamp(x vec, limit float64) vec {
+	y := YMM()
+	VMINPS(x, load(float(limit)), y)
+	VMAXPS(y, load(float(-limit)), y)
+	return y
+}
+
+// sigmoid is 1/(1+exp(−x)), zero where exp(−x) would pass its limit.
+func sigmoid(x vec) vec {
+	y := YMM()
+	VXORPS(bits(1<<31), x, y)
+	keep := YMM()
+	VCMPPS(Imm(notGreater), float(expLimit), y, keep)
+	scale, rest := expParts(clamp(y, expLimit))
+	VFMADD213PS(scale, scale, rest)
+	one := load(float(1))
+	s := div(one, add(rest, one))
+	VANDPS(keep, s, s)
+	return s
+}
+
+// tanh is e/(e+2) with e = exp(2x)−1.
+func tanh(x vec) vec {
+	y := clamp(x, tanhClamp)
+	scale, e := expParts(add(y, y))
+	VFMADD213PS(sub(scale, float(1)), scale, e)
+	return div(e, add(e, float(2)))
+}
+
+// expSoftmax is exp(x) for x ≤ 0, zero below softmaxCut.
+func expSoftmax(x vec) vec {
+	keep := YMM()
+	VCMPPS(Imm(notLess), float(softmaxCut), x, keep)
+	scale, e := expParts(x)
+	VFMADD213PS(scale, scale, e)
+	VANDPS(keep, e, e)
+	return e
+}
+
+func activations() {
+	elementwise("sigmoidAVX2", "computes x = σ(x).", "x", "", nil, func(p *pass) {
+		p.store(sigmoid(p.load("x")), "x")
+	})
+	elementwise("tanhAVX2", "computes x = tanh(x).", "x", "", nil, func(p *pass) {
+		p.store(tanh(p.load("x")), "x")
+	})
+}

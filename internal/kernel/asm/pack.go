@@ -1,0 +1,74 @@
+package main
+
+import (
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// pack writes the transposition of 8 columns of a panel.
+func pack() {
+	TEXT("packTransposed", NOSPLIT, "func(steps int, dst *float32, src *float32, ld int)")
+	Doc("packTransposed copies 8 rows of 8·steps elements, ld bytes apart, into 8 columns of a panel.")
+	steps := Load(Param("steps"), GP64())
+	dst := Load(Param("dst"), GP64())
+	src := Load(Param("src"), GP64())
+	ld := Load(Param("ld"), GP64())
+	ld3, far := GP64(), GP64()
+	LEAQ(Mem{Base: ld, Index: ld, Scale: 2}, ld3)
+	LEAQ(Mem{Base: src, Index: ld, Scale: 4}, far)
+
+	Label("block")
+	var rows []reg.VecVirtual
+	for r := range 8 {
+		base := src
+		if r >= 4 {
+			base = far
+		}
+		m := Mem{Base: base}
+		switch r % 4 {
+		case 1, 2:
+			m.Index, m.Scale = ld, uint8(r%4)
+		case 3:
+			m.Index, m.Scale = ld3, 1
+		}
+		row := YMM()
+		VMOVUPS(m, row)
+		rows = append(rows, row)
+	}
+	for i, column := range transpose8(rows) {
+		VMOVUPS(column, Mem{Base: dst, Disp: i * panelBytes})
+	}
+	ADDQ(Imm(lanes*4), src)
+	ADDQ(Imm(lanes*4), far)
+	ADDQ(U32(lanes*panelBytes), dst)
+	DECQ(steps)
+	JNZ(LabelRef("block"))
+	VZEROUPPER()
+	RET()
+}
+
+// transpose8 turns 8 rows of 8 into columns: pairs, then quads, then halves.
+func transpose8(rows []reg.VecVirtual) []reg.VecVirtual {
+	pairs := make([]reg.VecVirtual, 8)
+	for i := 0; i < 8; i += 2 {
+		pairs[i], pairs[i+1] = YMM(), YMM()
+		VUNPCKLPS(rows[i+1], rows[i], pairs[i])
+		VUNPCKHPS(rows[i+1], rows[i], pairs[i+1])
+	}
+	quads := make([]reg.VecVirtual, 8)
+	for i := 0; i < 8; i += 4 {
+		for j := range 2 {
+			quads[i+2*j], quads[i+2*j+1] = YMM(), YMM()
+			VSHUFPS(Imm(0x44), pairs[i+2+j], pairs[i+j], quads[i+2*j])
+			VSHUFPS(Imm(0xee), pairs[i+2+j], pairs[i+j], quads[i+2*j+1])
+		}
+	}
+	columns := make([]reg.VecVirtual, 8)
+	for j := range 4 {
+		columns[j], columns[j+4] = YMM(), YMM()
+		VPERM2F128(Imm(0x20), quads[4+j], quads[j], columns[j])
+		VPERM2F128(Imm(0x31), quads[4+j], quads[j], columns[j+4])
+	}
+	return columns
+}

@@ -1,0 +1,68 @@
+package kernel_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/refrain-lm/refrain/internal/kernel"
+	"github.com/refrain-lm/refrain/internal/parallel"
+)
+
+func reportFlops(b *testing.B, flops float64) {
+	b.ReportMetric(flops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+}
+
+// BenchmarkGemm names products by the models they come from.
+func BenchmarkGemm(b *testing.B) {
+	for _, threads := range []int{1, 2} {
+		for _, s := range []struct {
+			what    string
+			m, n, k int
+		}{
+			{"cache", 96, 128, 256},
+			{"step1x128", 64, 512, 128}, {"head1x128", 128, 10000, 128}, {"head1x128grad", 128, 128, 10000},
+			{"step2x650", 20, 2600, 650}, {"input2x650", 700, 2600, 650}, {"head2x650", 128, 10000, 650}, {"head2x650grad", 128, 650, 10000},
+			{"back2x650", 20, 650, 2600}, {"inputgrad2x650", 700, 650, 2600},
+			{"step2x512", 64, 2048, 512}, {"input2x512", 8192, 2048, 512}, {"inputgrad2x512", 8192, 512, 2048}, {"head2x512", 128, 96, 512},
+			{"token2x650", 1, 2600, 650}, {"tokenhead", 1, 10000, 650}, {"token2x512", 1, 2048, 512},
+		} {
+			b.Run(fmt.Sprintf("%s/m=%d,n=%d,k=%d/threads=%d", s.what, s.m, s.n, s.k, threads), func(b *testing.B) {
+				pool := parallel.New(threads)
+				defer pool.Close()
+				r := newRand(1)
+				x, w := randomSlice(r, s.m*s.k, 1), randomSlice(r, s.k*s.n, 1)
+				c := make([]float32, s.m*s.n)
+				var packed kernel.Packed
+				packed.Pack(pool, w, s.k, s.n, s.n)
+				for b.Loop() {
+					kernel.GemmPool(pool, c, s.n, x, s.k, s.m, &packed)
+				}
+				reportFlops(b, 2*float64(s.m)*float64(s.n)*float64(s.k))
+			})
+		}
+	}
+}
+
+func BenchmarkGemmTN(b *testing.B) {
+	for _, threads := range []int{1, 2} {
+		for _, s := range []struct {
+			what    string
+			m, n, k int
+		}{
+			{"1x128", 512, 128, 2240}, {"head1x128", 10000, 128, 128},
+			{"2x650", 2600, 650, 700}, {"head2x650", 10000, 650, 128}, {"2x512", 2048, 512, 8192}, {"head2x512", 96, 512, 128},
+		} {
+			b.Run(fmt.Sprintf("%s/m=%d,n=%d,k=%d/threads=%d", s.what, s.m, s.n, s.k, threads), func(b *testing.B) {
+				pool := parallel.New(threads)
+				defer pool.Close()
+				r := newRand(1)
+				x, y := randomSlice(r, s.m*s.k, 1), randomSlice(r, s.k*s.n, 1)
+				c := make([]float32, s.m*s.n)
+				for b.Loop() {
+					kernel.GemmTN(pool, c, s.n, s.m, s.n, s.k, x, s.m, y, s.n)
+				}
+				reportFlops(b, 2*float64(s.m)*float64(s.n)*float64(s.k))
+			})
+		}
+	}
+}
