@@ -260,7 +260,9 @@ func TestGemmPanics(t *testing.T) {
 		{"short c", func() { kernel.Gemm(make([]float32, 7), 4, make([]float32, 6), 3, 2, &packed, 0, 1) }},
 		{"panels", func() { kernel.Gemm(make([]float32, 8), 4, make([]float32, 6), 3, 2, &packed, 0, 2) }},
 		{"leading dimension", func() { kernel.GemmPool(nil, make([]float32, 8), 3, make([]float32, 6), 3, 2, &packed) }},
-		{"transposed", func() { kernel.GemmTN(nil, make([]float32, 4), 2, 2, 2, 3, make([]float32, 6), 2, make([]float32, 5), 2) }},
+		{"transposed", func() {
+			kernel.GemmTN(nil, make([]float32, 4), 2, 2, 2, 3, make([]float32, 6), 2, make([]float32, 5), 2)
+		}},
 		{"pack", func() { packed.Pack(nil, make([]float32, 5), 2, 3, 3) }},
 	}
 	for _, test := range tests {
