@@ -34,15 +34,16 @@ type HeadTape struct {
 }
 
 const (
-	// minChunk rows keep the products of a chunk large.
-	minChunk = 64
-	// chunkLogits is about how many logits a chunk may have: what stays in a
-	// second or third level cache.
-	chunkLogits = 1 << 20
+	// minChunk rows keep the products of a chunk large: every chunk reads and
+	// writes the whole gradient of the weight.
+	minChunk = 128
+	// chunkLogits is how many logits a chunk may have beyond that, so that
+	// they stay in a core's own cache until their gradients are used.
+	chunkLogits = 1 << 16
 )
 
 // chunkRows is the number of rows of a chunk. No result depends on it.
-func chunkRows(vocab int) int { return max(minChunk, chunkLogits/vocab/minChunk*minChunk) }
+func chunkRows(vocab int) int { return max(minChunk, chunkLogits/vocab/64*64) }
 
 // NewHead returns an output layer with weight w [V,H] and bias b [V]. An
 // [Embedding] may share w.
