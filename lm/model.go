@@ -158,6 +158,13 @@ func (s *State) Reset() {
 	}
 }
 
+// ResetLane zeroes one lane of s.
+func (m *Model) ResetLane(s *State, lane int) {
+	for _, p := range m.StateParts(s) {
+		clear(p.Values[lane*p.Width : (lane+1)*p.Width])
+	}
+}
+
 // StatePart is one named array of a state, [B, Width].
 type StatePart struct {
 	Name   string

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"time"
 
 	"github.com/refrain-lm/refrain/data"
@@ -21,23 +22,24 @@ var (
 
 // Options says how Run trains. Zero fields mean what their comments say.
 type Options struct {
-	From     int64          // the step at which the schedule begins: the end of an earlier phase
-	Steps    int64          // total steps; needed
-	Optim    optim.Config   // zero: Adam
-	Schedule optim.Schedule // zero: constant
-	Clip     float64        // largest global gradient norm; 0: off
-	ClipEach float64        // largest absolute gradient; 0: off
-	SumTime  bool           // differentiate the loss summed over time, averaged over lanes
-	Average  float64        // share of the run, at its end, whose weights are averaged; 0: none
-	Seed     uint64         // dropout masks
-	Threads  int            // 0: all cores; changes no bit
-	Valid    data.Reader    // validation ids; nil: the last weights are the best
-	ValidMax int64          // validate on so many ids at most; 0: all
-	Patience int            // stop after so many validations without a best; 0: never
-	On       func(Event)    // onlooker; nil: none
-	Keep     Keeper         // where states go; nil: memory
-	Budget   Budget         // a deadline; zero: none
-	Replans  []Replan       // recorded changes of Steps that this run must obey
+	From       int64          // the step at which the schedule begins: the end of an earlier phase
+	Steps      int64          // total steps; needed
+	Optim      optim.Config   // zero: Adam
+	Schedule   optim.Schedule // zero: constant
+	Clip       float64        // largest global gradient norm; 0: off
+	ClipEach   float64        // largest absolute gradient; 0: off
+	SumTime    bool           // differentiate the loss summed over time, averaged over lanes
+	Average    float64        // share of the run, at its end, whose weights are averaged; 0: none
+	StateReset float64        // chance that a lane begins a window from a zero state, so that the model knows how texts begin (Melis et al. 2018)
+	Seed       uint64         // dropout masks
+	Threads    int            // 0: all cores; changes no bit
+	Valid      data.Reader    // validation ids; nil: the last weights are the best
+	ValidMax   int64          // validate on so many ids at most; 0: all
+	Patience   int            // stop after so many validations without a best; 0: never
+	On         func(Event)    // onlooker; nil: none
+	Keep       Keeper         // where states go; nil: memory
+	Budget     Budget         // a deadline; zero: none
+	Replans    []Replan       // recorded changes of Steps that this run must obey
 
 	ValidEvery  int64 // steps; 0: twenty times a run
 	SaveEvery   int64 // steps; 0: as ValidEvery
@@ -221,9 +223,7 @@ func (t *trainer) step() error {
 	if err := t.stream.Next(&t.batch); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
-	if t.batch.Reset {
-		t.state.Reset()
-	}
+	t.resetLanes()
 	for _, p := range t.params {
 		clear(p.Grad)
 	}
@@ -250,6 +250,24 @@ func (t *trainer) step() error {
 		t.emitStep()
 	}
 	return nil
+}
+
+// resetLanes zeroes the state of every lane at the start of a pass, and of
+// single lanes now and then, by a draw that depends on seed, step and lane alone.
+func (t *trainer) resetLanes() {
+	if t.batch.Reset {
+		t.state.Reset()
+		return
+	}
+	if t.opts.StateReset == 0 {
+		return
+	}
+	draw := rand.New(rand.NewPCG(t.opts.Seed, uint64(t.run.Step)))
+	for lane := range t.batch.B {
+		if draw.Float64() < t.opts.StateReset {
+			t.m.ResetLane(t.state, lane)
+		}
+	}
 }
 
 // update clips and applies the gradients.

@@ -46,7 +46,7 @@ var small = lm.Config{Cell: lm.GRU, Vocab: 10, EmSize: 8, Hidden: 16, DropoutOut
 func options() train.Options {
 	return train.Options{
 		Steps: 60, Schedule: optim.Schedule{Name: "wsd", LR: 0.02, WarmUp: 0.1}, Clip: 1,
-		Valid: counting(500), ValidEvery: 20, SaveEvery: 10, Average: 0.25, Seed: 3,
+		Valid: counting(500), ValidEvery: 20, SaveEvery: 10, Average: 0.25, StateReset: 0.1, Seed: 3,
 	}
 }
 

@@ -175,7 +175,7 @@ func (p Plan) options(windows int64) Options {
 	s := p.Settings
 	o := Options{
 		From: p.From, Steps: p.Steps, Seed: s.Seed, Threads: s.Threads,
-		Clip: s.Clip, ClipEach: s.ClipValue, SumTime: s.Loss == "sum", Average: s.Average,
+		Clip: s.Clip, ClipEach: s.ClipValue, SumTime: s.Loss == "sum", Average: s.Average, StateReset: s.StateReset,
 		ValidMax: p.ValidTokens, ValidEvery: s.ValidEvery, SaveEvery: s.SaveEvery, Patience: s.Patience,
 		Replans: p.Replans,
 		Optim:   optim.Config{Name: s.Optimizer, Beta1: s.Beta1, Beta2: s.Beta2, Eps: s.Eps, WeightDecay: s.WeightDecay, Keras: s.KerasEps},

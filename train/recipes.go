@@ -17,7 +17,7 @@ var recipes = map[string]map[string]string{
 		"init": "uniform", "init-range": "0.1", "forget-bias": "0", "dropout": "0", "dropout-input": "0",
 		"optimizer": "sgd", "lr": "1", "schedule": "zaremba", "lr-hold": "4", "lr-decay": "0.5",
 		"clip": "5", "loss": "sum", "bptt": "20", "batch-size": "20", "epochs": "13",
-		"weight-decay": "0", "average": "0", "random-offset": "false",
+		"weight-decay": "0", "average": "0", "random-offset": "false", "state-reset": "0",
 	},
 	// The same paper's medium model: 2x650 with dropout 0.5.
 	"zaremba-medium": {
@@ -25,7 +25,7 @@ var recipes = map[string]map[string]string{
 		"init": "uniform", "init-range": "0.05", "forget-bias": "0", "dropout": "0.5", "dropout-input": "0.5",
 		"optimizer": "sgd", "lr": "1", "schedule": "zaremba", "lr-hold": "6", "lr-decay": "0.8333333333",
 		"clip": "5", "loss": "sum", "bptt": "35", "batch-size": "20", "epochs": "39",
-		"weight-decay": "0", "average": "0", "random-offset": "false",
+		"weight-decay": "0", "average": "0", "random-offset": "false", "state-reset": "0",
 	},
 }
 

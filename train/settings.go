@@ -58,6 +58,7 @@ type Settings struct {
 	LRHold      float64 `json:"lr_hold"`       // epochs before the first decay
 	Loss        string  `json:"loss"`          // mean; sum: over time, mean over the batch
 	Average     float64 `json:"average"`       // last share of the run whose weights are averaged
+	StateReset  float64 `json:"state_reset"`   // chance that a lane begins a window from a zero state
 	Offset      bool    `json:"random_offset"` // each pass begins at a random place
 	BPTT        int     `json:"bptt"`
 	BatchSize   int     `json:"batch_size"`
@@ -135,6 +136,7 @@ var flags = []Flag{
 	{"average", "Learning", "average the weights over this last share of the run", "", func(s *Settings) any { return &s.Average }},
 	{"bptt", "Learning", "tokens a window", "", func(s *Settings) any { return &s.BPTT }},
 	{"batch-size", "Learning", "windows a step", "", func(s *Settings) any { return &s.BatchSize }},
+	{"state-reset", "Learning", "chance that a lane's state is zeroed before a window", "0.02", func(s *Settings) any { return &s.StateReset }},
 	{"random-offset", "Learning", "begin each pass at a random place", "true", func(s *Settings) any { return &s.Offset }},
 	{"recipe", "Learning", "a published set of settings: " + strings.Join(RecipeNames(), ", "), "none", func(s *Settings) any { return &s.Recipe }},
 	{"seed", "Learning", "seed of weights, dropout and offsets", "1", func(s *Settings) any { return &s.Seed }},
@@ -330,7 +332,7 @@ func (s Settings) validateRanges(bad func(string, ...any)) {
 		{"beta1", s.Beta1, 0, 1}, {"beta2", s.Beta2, 0, 1}, {"eps", s.Eps, 0, 1},
 		{"clip", s.Clip, 0, 1e12}, {"clip-value", s.ClipValue, 0, 1e12},
 		{"warmup", s.Warmup, 0, 1}, {"cooldown", s.Cooldown, 0, 1.0000001},
-		{"average", s.Average, 0, 1}, {"lr-decay", s.LRDecay, 1e-9, 1.0000001}, {"lr-hold", s.LRHold, 0, 1e9},
+		{"average", s.Average, 0, 1}, {"state-reset", s.StateReset, 0, 1.0000001}, {"lr-decay", s.LRDecay, 1e-9, 1.0000001}, {"lr-hold", s.LRHold, 0, 1e9},
 		{"epochs", s.Epochs, 1e-9, 1e9}, {"steps", float64(s.Steps), 1, 1e15},
 		{"nhid", float64(s.Hidden), 1, 1 << 20}, {"emsize", float64(s.EmSize), 1, 1 << 20},
 		{"nlayers", float64(s.Layers), 1, 1025}, {"bptt", float64(s.BPTT), 1, 1 << 20},
