@@ -3,6 +3,7 @@ package eval
 import (
 	"bytes"
 	"context"
+	"math"
 	"unicode/utf8"
 
 	"github.com/refrain-lm/refrain/sample"
@@ -38,6 +39,7 @@ type Generator struct {
 	sent    int    // text[:sent] has been emitted or belongs to a prompt
 	ids     []int32
 	tokens  int
+	never   []int32 // tokens that are never written
 }
 
 // NewGenerator begins a text. A fresh state starts after one line end, as
@@ -51,6 +53,11 @@ func NewGenerator(m *Model, o GenerateOptions) (*Generator, error) {
 		return nil, err
 	}
 	g := &Generator{m: m, o: o, stepper: m.Predictor.NewStepper(), sampler: s}
+	for id := range int32(m.Predictor.Vocab()) {
+		if m.Tokenizer.Fallback(id) {
+			g.never = append(g.never, id)
+		}
+	}
 	g.Reset()
 	return g, nil
 }
@@ -124,9 +131,15 @@ func (g *Generator) read(prompt string) {
 	g.sent = len(g.text)
 }
 
-// next makes one token and its text, without allocating.
+// next makes one token and its text, without allocating. The bytes of
+// characters outside the vocabulary are read but never written: the model knows
+// how rare they are, not how they are spelt.
 func (g *Generator) next() {
-	g.last = g.sampler.Next(g.stepper.Step(g.last))
+	logits := g.stepper.Step(g.last)
+	for _, id := range g.never {
+		logits[id] = float32(math.Inf(-1))
+	}
+	g.last = g.sampler.Next(logits)
 	g.compact()
 	g.text = g.m.Tokenizer.AppendDecode(g.text, g.last)
 }

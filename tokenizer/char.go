@@ -140,3 +140,7 @@ func mix(x uint64) uint64 {
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
+
+// Fallback reports whether id is a byte that only spells characters outside the
+// vocabulary of a char tokenizer; ASCII bytes are characters themselves.
+func (t *Tokenizer) Fallback(id int32) bool { return t.Kind() == Char && id >= 0x80 && id < 0x100 }
