@@ -374,6 +374,9 @@ func (e *endless) Read(p []byte) (int, error) {
 
 // Memory doesn't grow with the text.
 func TestPrepareMemory(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	const size = 64 << 20
 	src := data.Source{Name: "long", Size: size, Open: func() (io.ReadCloser, error) { return io.NopCloser(&endless{size}), nil }}
 	var before, after runtime.MemStats

@@ -194,6 +194,9 @@ func TestStreamError(t *testing.T) {
 }
 
 func TestStreamAllocations(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector allocates")
+	}
 	path := filepath.Join(t.TempDir(), "data.ids")
 	writeIDs(t, path, 300, idsOf(100000, 300), nil)
 	d, err := data.OpenIDs(path)

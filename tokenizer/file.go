@@ -16,7 +16,7 @@ import (
 const (
 	fileFormat  = "refrain tokenizer"
 	fileVersion = 1
-	maxFile     = 1 << 30
+	maxFile     = 1 << 29
 )
 
 // file is tokenizer.json. Characters are one string, ascending; tokens are in

@@ -12,14 +12,13 @@ import (
 // documentation.
 const charNoise = 8192
 
-// Bounds of the words counted at once. Beyond them the rarest are forgotten,
-// always at the same word of the same text.
-const (
-	maxCounted      = 1 << 23
-	maxCountedBytes = 1 << 28
-)
+// maxCountedBytes bounds the words counted at once, together with maxVocab.
+// Beyond either the rarest are forgotten, always at the same word of the same
+// text.
+const maxCountedBytes = 1 << 27
 
-// A Trainer counts what stands in a text, piece by piece.
+// A Trainer counts what stands in a text, piece by piece, in at most about
+// 400 MB of memory.
 type Trainer struct {
 	opts    Options
 	cleaner cleaner
@@ -44,7 +43,7 @@ func NewTrainer(o Options) (*Trainer, error) {
 	return &Trainer{
 		opts: o, cleaner: newCleaner(o),
 		pages: make(map[rune]*[256]int64),
-		words: newTable(0), limitWords: maxCounted, limitBytes: maxCountedBytes,
+		words: newTable(0), limitWords: maxVocab - firstWord, limitBytes: maxCountedBytes,
 	}, nil
 }
 
@@ -133,8 +132,8 @@ func (t *Trainer) prune() {
 }
 
 // Tokenizer returns the tokenizer of what was counted. A text without any
-// characters or words is an error, and so is a vocabulary beyond 16,777,216
-// entries.
+// characters or words is an error. Of a text with more than 4 million distinct
+// words the rarest are unknown words.
 func (t *Trainer) Tokenizer() (*Tokenizer, error) {
 	switch t.opts.Kind {
 	case Byte:
@@ -202,9 +201,6 @@ func (t *Trainer) wordTokenizer() (*Tokenizer, error) {
 	}
 	if len(order) == 0 {
 		return nil, fmt.Errorf("tokenizer: no word occurs %d times in the training text", t.opts.MinCount)
-	}
-	if len(order) > maxVocab-firstWord {
-		return nil, fmt.Errorf("tokenizer: %d distinct words are too many: bound them with a minimum count or a vocabulary size", len(order))
 	}
 	words := newTable(len(order) + firstWord)
 	words.add([]byte(unknownText))

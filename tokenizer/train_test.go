@@ -35,8 +35,8 @@ func TestForgetting(t *testing.T) {
 		}
 		return tok
 	}
-	all := count(false, maxCounted, maxCountedBytes)
-	for _, limit := range []struct{ words, bytes int }{{1000, maxCountedBytes}, {maxCounted, 5000}} {
+	all := count(false, maxVocab, maxCountedBytes)
+	for _, limit := range []struct{ words, bytes int }{{1000, maxCountedBytes}, {maxVocab, 5000}} {
 		got := count(false, limit.words, limit.bytes)
 		if got.ID() != all.ID() {
 			t.Errorf("%+v: %d entries, want the %d frequent ones", limit, got.Size(), all.Size())

@@ -1,0 +1,7 @@
+//go:build race
+
+package tokenizer_test
+
+// raceEnabled tells tests that the race detector slows them down and makes
+// sync.Pool forget at random.
+const raceEnabled = true
