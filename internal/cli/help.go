@@ -35,7 +35,7 @@ func (a *app) frontPage(root *cobra.Command, s *stream) string {
 		{"generate book-model", "write like it"},
 		{"score book-model x.txt", "find what surprises it"},
 	} {
-		fmt.Fprintf(&b, "  %s%s  %s\n", s.paint(cyan, a.prog+" "+row[0]), strings.Repeat(" ", max(0, 22-len(row[0]))), row[1])
+		fmt.Fprintf(&b, "  %s%s  %s\n", s.paint(cyan, a.prog+" "+row[0]), strings.Repeat(" ", max(0, 23-len(row[0]))), row[1])
 	}
 	shown := map[string]bool{"train": true, "generate": true, "score": true}
 	var also []string

@@ -15,6 +15,7 @@ type live struct {
 	mu   sync.Mutex
 	draw func() bar // asked five times a second
 	at   string     // what the line shows now
+	wide int        // the terminal's width when it was drawn
 	stop chan struct{}
 	done chan struct{}
 }
@@ -55,12 +56,23 @@ func (l *live) repaint(rows string) {
 		}
 		return
 	}
-	line := l.draw().line(l.out.columns())
-	if rows == "" && line == l.at {
+	columns := l.out.columns()
+	line := l.draw().line(columns)
+	if rows == "" && line == l.at && columns == l.wide {
 		return
 	}
-	l.at = line
-	_, _ = io.WriteString(l.out.w, eraseLine+rows+line)
+	erase := l.erase(columns)
+	l.at, l.wide = line, columns
+	_, _ = io.WriteString(l.out.w, erase+rows+line)
+}
+
+// erase removes the moving line. A window made narrower has broken it into
+// several rows, all of which go.
+func (l *live) erase(columns int) string {
+	if n := textColumns(l.at); columns < l.wide && n > columns+1 {
+		return fmt.Sprintf("\r\x1b[%dA\x1b[J", (n-1)/(columns+1))
+	}
+	return eraseLine
 }
 
 // update changes what the line shows.
@@ -86,7 +98,7 @@ func (l *live) close() {
 	<-l.done
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, _ = io.WriteString(l.out.w, eraseLine)
+	_, _ = io.WriteString(l.out.w, l.erase(l.out.columns()))
 	l.stop = nil
 }
 

@@ -305,7 +305,7 @@ func (r *trainRun) sayStopping(cause error) {
 			onDisk = "; step " + commas(r.view.saved) + " is on disk"
 		}
 	})
-	r.row("%s saving step %s (%s%s)", signalName(sig.signal), commas(r.view.last.Step), again, onDisk)
+	r.row("%s saving (%s%s)", signalName(sig.signal), again, onDisk)
 }
 
 // explain turns what ended a run early into what to do next.
@@ -318,7 +318,7 @@ func (r *trainRun) explain(ctx context.Context, err error) error {
 		r.note("Stopped before the first step; nothing was kept.")
 		return sig
 	case stopped && errors.Is(err, train.ErrStopped) && !hasOtherCause(err):
-		r.note("Saved. Go on with: %s", r.err.paint(cyan, r.command("train", "--resume", quotePath(r.job.Dir()))))
+		r.note("Saved step %s. Go on with: %s", commas(r.view.saved), r.err.paint(cyan, r.command("train", "--resume", quotePath(r.job.Dir()))))
 		return sig
 	case errors.Is(err, train.ErrDiverged):
 		p := r.job.Plan()

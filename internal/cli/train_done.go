@@ -56,7 +56,7 @@ func (r *trainRun) sayResult(out train.Outcome) {
 			r.note("  |")
 		}
 		for _, line := range sampleLines(s, r.err.columns()-4) {
-			r.note("  | %s", line)
+			r.note("%s", strings.TrimRight("  | "+line, " "))
 		}
 	}
 }
@@ -81,8 +81,8 @@ func sampleLines(text string, columns int) []string {
 				break
 			}
 		}
-		if len(lines) >= 8 {
-			return lines[:8]
+		if len(lines) >= 6 {
+			return lines[:6]
 		}
 	}
 	return lines
