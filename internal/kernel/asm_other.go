@@ -6,7 +6,7 @@ package kernel
 
 const noAssembly = "kernel: this build has no assembly"
 
-func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int) {
+func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
@@ -14,7 +14,7 @@ func tile1x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tile
 	panic(noAssembly)
 }
 
-func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int) {
+func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
@@ -22,7 +22,7 @@ func tile2x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tile
 	panic(noAssembly)
 }
 
-func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int) {
+func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
@@ -30,7 +30,7 @@ func tile3x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tile
 	panic(noAssembly)
 }
 
-func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int) {
+func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
@@ -38,7 +38,7 @@ func tile4x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tile
 	panic(noAssembly)
 }
 
-func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int) {
+func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
@@ -46,7 +46,7 @@ func tile5x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tile
 	panic(noAssembly)
 }
 
-func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int) {
+func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
@@ -67,6 +67,22 @@ func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStri
 }
 
 func packTransposed(steps int, dst *float32, src *float32, ld int) {
+	panic(noAssembly)
+}
+
+func packRows(k int, panels int, dst *float32, panelStride int, src *float32, ld int) {
+	panic(noAssembly)
+}
+
+func packSteps4(k int, dst *float32, src *float32, ld int) {
+	panic(noAssembly)
+}
+
+func packSteps5(k int, dst *float32, src *float32, ld int) {
+	panic(noAssembly)
+}
+
+func packSteps6(k int, dst *float32, src *float32, ld int) {
 	panic(noAssembly)
 }
 

@@ -1,6 +1,9 @@
 package kernel
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // DropoutMask fills dst with the factors of inverted dropout: 0 with
 // probability p, else 1/(1−p). dst[i] depends on seed and offset+i alone, so
@@ -13,27 +16,28 @@ func DropoutMask(dst []float32, seed, offset uint64, p float32) {
 		panic(fmt.Sprintf("kernel: DropoutMask: p = %v, want 0 ≤ p < 1", p))
 	}
 	drop := uint64(float64(p) * (1 << 32))
-	kept := 1 / (1 - p)
+	kept := math.Float32bits(1 / (1 - p))
 	seed = mix64(seed + gamma64)
-	for i := 0; i < len(dst); {
-		element := offset + uint64(i)
-		bits := mix64(seed + element/2*gamma64)
-		if element%2 == 0 {
-			dst[i] = dropoutFactor(bits&(1<<32-1), drop, kept)
-			i++
-		}
-		if i < len(dst) {
-			dst[i] = dropoutFactor(bits>>32, drop, kept)
-			i++
-		}
+	if offset%2 == 1 && len(dst) > 0 {
+		dst[0] = dropoutFactor(mix64(seed+offset/2*gamma64)>>32, drop, kept)
+		dst, offset = dst[1:], offset+1
+	}
+	state := seed + offset/2*gamma64
+	for ; len(dst) >= 2; dst = dst[2:] {
+		bits := mix64(state)
+		dst[0] = dropoutFactor(bits&(1<<32-1), drop, kept)
+		dst[1] = dropoutFactor(bits>>32, drop, kept)
+		state += gamma64
+	}
+	if len(dst) > 0 {
+		dst[0] = dropoutFactor(mix64(state)&(1<<32-1), drop, kept)
 	}
 }
 
-func dropoutFactor(bits, drop uint64, kept float32) float32 {
-	if bits < drop {
-		return 0
-	}
-	return kept
+// dropoutFactor is 0 if bits < drop, both under 2³³, else kept: without a
+// branch, which nobody could predict.
+func dropoutFactor(bits, drop uint64, kept uint32) float32 {
+	return math.Float32frombits(kept & (uint32((bits-drop)>>63) - 1))
 }
 
 const gamma64 = 0x9e3779b97f4a7c15

@@ -4,49 +4,49 @@
 
 package kernel
 
-// tile1x16 continues tiles of 1 rows and 16 columns of C, one below the other.
+// tile1x16 continues tiles of 1 rows and 16 columns of C, one below the other. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
+func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
 
 // tile1x16Edge continues tiles of 1 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
 func tile1x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
 
-// tile2x16 continues tiles of 2 rows and 16 columns of C, one below the other.
+// tile2x16 continues tiles of 2 rows and 16 columns of C, one below the other. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
+func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
 
 // tile2x16Edge continues tiles of 2 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
 func tile2x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
 
-// tile3x16 continues tiles of 3 rows and 16 columns of C, one below the other.
+// tile3x16 continues tiles of 3 rows and 16 columns of C, one below the other. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
+func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
 
 // tile3x16Edge continues tiles of 3 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
 func tile3x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
 
-// tile4x16 continues tiles of 4 rows and 16 columns of C, one below the other.
+// tile4x16 continues tiles of 4 rows and 16 columns of C, one below the other. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
+func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
 
 // tile4x16Edge continues tiles of 4 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
 func tile4x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
 
-// tile5x16 continues tiles of 5 rows and 16 columns of C, one below the other.
+// tile5x16 continues tiles of 5 rows and 16 columns of C, one below the other. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
+func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
 
 // tile5x16Edge continues tiles of 5 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
 func tile5x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
 
-// tile6x16 continues tiles of 6 rows and 16 columns of C, one below the other.
+// tile6x16 continues tiles of 6 rows and 16 columns of C, one below the other. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
+func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
 
 // tile6x16Edge continues tiles of 6 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
@@ -66,3 +66,15 @@ func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStri
 
 // packTransposed copies 8 rows of 8·steps elements, ld bytes apart, into 8 columns of a panel.
 func packTransposed(steps int, dst *float32, src *float32, ld int)
+
+// packRows copies k rows, ld bytes apart, of 16·panels elements into panels, panelStride bytes apart.
+func packRows(k int, panels int, dst *float32, panelStride int, src *float32, ld int)
+
+// packSteps4 copies 4 elements from each of k rows, ld bytes apart, one after another.
+func packSteps4(k int, dst *float32, src *float32, ld int)
+
+// packSteps5 copies 5 elements from each of k rows, ld bytes apart, one after another.
+func packSteps5(k int, dst *float32, src *float32, ld int)
+
+// packSteps6 copies 6 elements from each of k rows, ld bytes apart, one after another.
+func packSteps6(k int, dst *float32, src *float32, ld int)

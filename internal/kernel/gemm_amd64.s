@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
-// Requires: AVX, FMA3
-TEXT ·tile1x16(SB), NOSPLIT, $0-80
+// func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·tile1x16(SB), NOSPLIT, $0-96
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -15,17 +15,24 @@ TEXT ·tile1x16(SB), NOSPLIT, $0-80
 	MOVQ b+48(FP), R9
 	MOVQ c+64(FP), R11
 	MOVQ ldc+72(FP), R12
+	MOVQ ahead+80(FP), R13
 
 tile:
-	MOVQ    R11, DX
-	VMOVUPS (DX), Y0
-	VMOVUPS 32(DX), Y1
-	ADDQ    R12, DX
-	MOVQ    CX, DX
-	MOVQ    R9, R10
-	MOVQ    BX, SI
-	CMPQ    CX, $0x04
-	JLT     one
+	MOVQ       R11, DX
+	VMOVUPS    (DX), Y0
+	VMOVUPS    32(DX), Y1
+	ADDQ       R12, DX
+	MOVQ       next+88(FP), SI
+	CMPQ       AX, $0x01
+	CMOVQEQ    SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 60(DX)
+	ADDQ       R12, DX
+	MOVQ       CX, DX
+	MOVQ       R9, R10
+	MOVQ       BX, SI
+	CMPQ       CX, $0x04
+	JLT        one
 
 four:
 	VBROADCASTSS (SI), Y2
@@ -44,6 +51,8 @@ four:
 	VFMADD231PS  192(R10), Y2, Y0
 	VFMADD231PS  224(R10), Y2, Y1
 	ADDQ         DI, SI
+	PREFETCHT1   (R13)
+	ADDQ         $0x40, R13
 	ADDQ         $0x00000100, R10
 	SUBQ         $0x04, DX
 	CMPQ         DX, $0x04
@@ -146,9 +155,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
-// Requires: AVX, FMA3
-TEXT ·tile2x16(SB), NOSPLIT, $0-80
+// func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·tile2x16(SB), NOSPLIT, $0-96
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -158,20 +167,30 @@ TEXT ·tile2x16(SB), NOSPLIT, $0-80
 	MOVQ b+48(FP), R10
 	MOVQ c+64(FP), R12
 	MOVQ ldc+72(FP), R13
+	MOVQ ahead+80(FP), R14
 
 tile:
-	MOVQ    R12, DX
-	VMOVUPS (DX), Y0
-	VMOVUPS 32(DX), Y1
-	ADDQ    R13, DX
-	VMOVUPS (DX), Y2
-	VMOVUPS 32(DX), Y3
-	ADDQ    R13, DX
-	MOVQ    CX, DX
-	MOVQ    R10, R11
-	MOVQ    BX, SI
-	CMPQ    CX, $0x04
-	JLT     one
+	MOVQ       R12, DX
+	VMOVUPS    (DX), Y0
+	VMOVUPS    32(DX), Y1
+	ADDQ       R13, DX
+	VMOVUPS    (DX), Y2
+	VMOVUPS    32(DX), Y3
+	ADDQ       R13, DX
+	MOVQ       next+88(FP), SI
+	CMPQ       AX, $0x01
+	CMOVQEQ    SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 60(DX)
+	ADDQ       R13, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 60(DX)
+	ADDQ       R13, DX
+	MOVQ       CX, DX
+	MOVQ       R10, R11
+	MOVQ       BX, SI
+	CMPQ       CX, $0x04
+	JLT        one
 
 four:
 	VMOVUPS      (R11), Y4
@@ -210,6 +229,8 @@ four:
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
 	ADDQ         R8, SI
+	PREFETCHT1   (R14)
+	ADDQ         $0x40, R14
 	ADDQ         $0x00000100, R11
 	SUBQ         $0x04, DX
 	CMPQ         DX, $0x04
@@ -352,9 +373,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
-// Requires: AVX, FMA3
-TEXT ·tile3x16(SB), NOSPLIT, $0-80
+// func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·tile3x16(SB), NOSPLIT, $0-96
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -364,23 +385,36 @@ TEXT ·tile3x16(SB), NOSPLIT, $0-80
 	MOVQ b+48(FP), R10
 	MOVQ c+64(FP), R12
 	MOVQ ldc+72(FP), R13
+	MOVQ ahead+80(FP), R14
 
 tile:
-	MOVQ    R12, DX
-	VMOVUPS (DX), Y0
-	VMOVUPS 32(DX), Y1
-	ADDQ    R13, DX
-	VMOVUPS (DX), Y2
-	VMOVUPS 32(DX), Y3
-	ADDQ    R13, DX
-	VMOVUPS (DX), Y4
-	VMOVUPS 32(DX), Y5
-	ADDQ    R13, DX
-	MOVQ    CX, DX
-	MOVQ    R10, R11
-	MOVQ    BX, SI
-	CMPQ    CX, $0x04
-	JLT     one
+	MOVQ       R12, DX
+	VMOVUPS    (DX), Y0
+	VMOVUPS    32(DX), Y1
+	ADDQ       R13, DX
+	VMOVUPS    (DX), Y2
+	VMOVUPS    32(DX), Y3
+	ADDQ       R13, DX
+	VMOVUPS    (DX), Y4
+	VMOVUPS    32(DX), Y5
+	ADDQ       R13, DX
+	MOVQ       next+88(FP), SI
+	CMPQ       AX, $0x01
+	CMOVQEQ    SI, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 60(DX)
+	ADDQ       R13, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 60(DX)
+	ADDQ       R13, DX
+	PREFETCHT0 (DX)
+	PREFETCHT0 60(DX)
+	ADDQ       R13, DX
+	MOVQ       CX, DX
+	MOVQ       R10, R11
+	MOVQ       BX, SI
+	CMPQ       CX, $0x04
+	JLT        one
 
 four:
 	VMOVUPS      (R11), Y6
@@ -431,6 +465,8 @@ four:
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
 	ADDQ         R8, SI
+	PREFETCHT1   (R14)
+	ADDQ         $0x40, R14
 	ADDQ         $0x00000100, R11
 	SUBQ         $0x04, DX
 	CMPQ         DX, $0x04
@@ -600,9 +636,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile4x16(SB), NOSPLIT, $0-80
+// func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·tile4x16(SB), NOSPLIT, $0-96
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -612,6 +648,7 @@ TEXT ·tile4x16(SB), NOSPLIT, $0-80
 	MOVQ b+48(FP), R11
 	MOVQ c+64(FP), R13
 	MOVQ ldc+72(FP), R14
+	MOVQ ahead+80(FP), R15
 
 tile:
 	MOVQ       R13, DX
@@ -627,6 +664,9 @@ tile:
 	VMOVUPS    (DX), Y6
 	VMOVUPS    32(DX), Y7
 	ADDQ       R14, DX
+	MOVQ       next+88(FP), SI
+	CMPQ       AX, $0x01
+	CMOVQEQ    SI, DX
 	PREFETCHT0 (DX)
 	PREFETCHT0 60(DX)
 	ADDQ       R14, DX
@@ -712,6 +752,8 @@ four:
 	VFMADD231PS  Y9, Y10, Y7
 	ADDQ         R9, SI
 	ADDQ         R9, DI
+	PREFETCHT1   (R15)
+	ADDQ         $0x40, R15
 	ADDQ         $0x00000100, R12
 	SUBQ         $0x04, DX
 	CMPQ         DX, $0x04
@@ -762,7 +804,7 @@ store:
 	RET
 
 // func tile4x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile4x16Edge(SB), NOSPLIT, $0-88
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
@@ -790,18 +832,6 @@ tile:
 	ADDQ       R14, DX
 	VMASKMOVPS (DX), Y8, Y6
 	VMASKMOVPS 32(DX), Y9, Y7
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
 	ADDQ       R14, DX
 	MOVQ       CX, DX
 	MOVQ       R11, R12
@@ -928,9 +958,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile5x16(SB), NOSPLIT, $0-80
+// func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·tile5x16(SB), NOSPLIT, $0-96
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -940,6 +970,7 @@ TEXT ·tile5x16(SB), NOSPLIT, $0-80
 	MOVQ b+48(FP), R11
 	MOVQ c+64(FP), R13
 	MOVQ ldc+72(FP), R14
+	MOVQ ahead+80(FP), R15
 
 tile:
 	MOVQ       R13, DX
@@ -958,6 +989,9 @@ tile:
 	VMOVUPS    (DX), Y8
 	VMOVUPS    32(DX), Y9
 	ADDQ       R14, DX
+	MOVQ       next+88(FP), SI
+	CMPQ       AX, $0x01
+	CMOVQEQ    SI, DX
 	PREFETCHT0 (DX)
 	PREFETCHT0 60(DX)
 	ADDQ       R14, DX
@@ -1058,6 +1092,8 @@ four:
 	VFMADD231PS  Y11, Y12, Y9
 	ADDQ         R9, SI
 	ADDQ         R9, DI
+	PREFETCHT1   (R15)
+	ADDQ         $0x40, R15
 	ADDQ         $0x00000100, R12
 	SUBQ         $0x04, DX
 	CMPQ         DX, $0x04
@@ -1114,7 +1150,7 @@ store:
 	RET
 
 // func tile5x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile5x16Edge(SB), NOSPLIT, $0-88
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
@@ -1145,21 +1181,6 @@ tile:
 	ADDQ       R14, DX
 	VMASKMOVPS (DX), Y10, Y8
 	VMASKMOVPS 32(DX), Y11, Y9
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
 	ADDQ       R14, DX
 	MOVQ       CX, DX
 	MOVQ       R11, R12
@@ -1304,9 +1325,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
-// Requires: AVX, FMA3, MMX+
-TEXT ·tile6x16(SB), NOSPLIT, $0-80
+// func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·tile6x16(SB), NOSPLIT, $0-96
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -1316,6 +1337,7 @@ TEXT ·tile6x16(SB), NOSPLIT, $0-80
 	MOVQ b+48(FP), R11
 	MOVQ c+64(FP), R13
 	MOVQ ldc+72(FP), R14
+	MOVQ ahead+80(FP), R15
 
 tile:
 	MOVQ       R13, DX
@@ -1337,6 +1359,9 @@ tile:
 	VMOVUPS    (DX), Y10
 	VMOVUPS    32(DX), Y11
 	ADDQ       R14, DX
+	MOVQ       next+88(FP), SI
+	CMPQ       AX, $0x01
+	CMOVQEQ    SI, DX
 	PREFETCHT0 (DX)
 	PREFETCHT0 60(DX)
 	ADDQ       R14, DX
@@ -1452,6 +1477,8 @@ four:
 	VFMADD231PS  Y13, Y14, Y11
 	ADDQ         R9, SI
 	ADDQ         R9, DI
+	PREFETCHT1   (R15)
+	ADDQ         $0x40, R15
 	ADDQ         $0x00000100, R12
 	SUBQ         $0x04, DX
 	CMPQ         DX, $0x04
@@ -1514,7 +1541,7 @@ store:
 	RET
 
 // func tile6x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
-// Requires: AVX, FMA3, MMX+
+// Requires: AVX, FMA3
 TEXT ·tile6x16Edge(SB), NOSPLIT, $0-88
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
@@ -1548,24 +1575,6 @@ tile:
 	ADDQ       R14, DX
 	VMASKMOVPS (DX), Y12, Y10
 	VMASKMOVPS 32(DX), Y13, Y11
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
 	ADDQ       R14, DX
 	MOVQ       CX, DX
 	MOVQ       R11, R12
@@ -2236,5 +2245,94 @@ block:
 	ADDQ       $0x00000200, CX
 	DECQ       AX
 	JNZ        block
+	VZEROUPPER
+	RET
+
+// func packRows(k int, panels int, dst *float32, panelStride int, src *float32, ld int)
+// Requires: AVX
+TEXT ·packRows(SB), NOSPLIT, $0-48
+	MOVQ k+0(FP), AX
+	MOVQ panels+8(FP), CX
+	MOVQ dst+16(FP), DX
+	MOVQ panelStride+24(FP), BX
+	MOVQ src+32(FP), SI
+	MOVQ ld+40(FP), DI
+
+row:
+	MOVQ SI, R8
+	MOVQ DX, R9
+	MOVQ CX, R10
+
+panel:
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	ADDQ    $0x40, R8
+	ADDQ    BX, R9
+	DECQ    R10
+	JNZ     panel
+	ADDQ    DI, SI
+	ADDQ    $0x40, DX
+	DECQ    AX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func packSteps4(k int, dst *float32, src *float32, ld int)
+// Requires: AVX
+TEXT ·packSteps4(SB), NOSPLIT, $0-32
+	MOVQ k+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+
+row:
+	VMOVUPS (DX), X0
+	VMOVUPS X0, (CX)
+	ADDQ    BX, DX
+	ADDQ    $0x10, CX
+	DECQ    AX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func packSteps5(k int, dst *float32, src *float32, ld int)
+// Requires: AVX
+TEXT ·packSteps5(SB), NOSPLIT, $0-32
+	MOVQ k+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+
+row:
+	VMOVUPS (DX), X0
+	VMOVUPS X0, (CX)
+	VMOVSS  16(DX), X0
+	VMOVSS  X0, 16(CX)
+	ADDQ    BX, DX
+	ADDQ    $0x14, CX
+	DECQ    AX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func packSteps6(k int, dst *float32, src *float32, ld int)
+// Requires: AVX
+TEXT ·packSteps6(SB), NOSPLIT, $0-32
+	MOVQ k+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+
+row:
+	VMOVUPS (DX), X0
+	VMOVUPS X0, (CX)
+	VMOVSD  16(DX), X0
+	VMOVSD  X0, 16(CX)
+	ADDQ    BX, DX
+	ADDQ    $0x18, CX
+	DECQ    AX
+	JNZ     row
 	VZEROUPPER
 	RET

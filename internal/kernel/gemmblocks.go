@@ -62,23 +62,32 @@ func nextCut(i, n, limit, grain int) int {
 // steps k0 to k1 of B, which are 0 to k1−k0 in the strips.
 func multiply(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0, p1 int) {
 	for p := p0; p < p1; p++ {
-		panel := b.panel(p)
 		columns := min(PanelWidth, b.N-p*PanelWidth)
+		after := min(p+1, p1-1)
 		for k := k0; k < k1; {
 			end := nextCut(k, k1, panelDepth, 4)
+			ahead := (p*b.K + end) * PanelWidth
+			if end == k1 {
+				ahead = (after*b.K + k0) * PanelWidth
+			}
 			row := 0
 			for i := range strips {
 				s := &strips[i]
 				if s.tiles == 0 {
 					continue
 				}
-				to := c[row*ldc+p*PanelWidth:]
-				if columns == PanelWidth {
-					tiles(s, k-k0, end-k, &panel[k*PanelWidth], &to[0], ldc)
-				} else {
-					edgeTiles(s, k-k0, end-k, &panel[k*PanelWidth], &to[0], ldc, &edgeMasks[PanelWidth-columns])
-				}
+				from, to := &b.Data[(p*b.K+k)*PanelWidth], &c[row*ldc+p*PanelWidth]
 				row += s.tiles * s.height
+				if columns < PanelWidth {
+					edgeTiles(s, k-k0, end-k, from, to, ldc, &edgeMasks[PanelWidth-columns])
+					continue
+				}
+				next := &c[after*PanelWidth]
+				if i == 0 && strips[1].tiles > 0 {
+					next = &c[row*ldc+p*PanelWidth]
+				}
+				tiles(s, k-k0, end-k, from, to, ldc, &b.Data[min(ahead, len(b.Data)-1)], next)
+				ahead += s.tiles * (end - k) / 4 * PanelWidth
 			}
 			k = end
 		}
@@ -90,23 +99,24 @@ var edgeMasks = [2 * PanelWidth]int32{
 	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
 }
 
-// tiles runs the microkernel of the strip's height over its tiles.
-func tiles(s *strip, k, depth int, b, c *float32, ldc int) {
+// tiles runs the microkernel of the strip's height over its tiles. Meanwhile it
+// fetches what comes after: B from ahead on, and the tile of C at next.
+func tiles(s *strip, k, depth int, b, c *float32, ldc int, ahead, next *float32) {
 	a := &s.a[k*s.kStride]
 	rs, ks, ts := s.rowStride*4, s.kStride*4, s.tileStride*4
 	switch s.height {
 	case 1:
-		tile1x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4)
+		tile1x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, ahead, next)
 	case 2:
-		tile2x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4)
+		tile2x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, ahead, next)
 	case 3:
-		tile3x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4)
+		tile3x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, ahead, next)
 	case 4:
-		tile4x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4)
+		tile4x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, ahead, next)
 	case 5:
-		tile5x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4)
+		tile5x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, ahead, next)
 	case 6:
-		tile6x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4)
+		tile6x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, ahead, next)
 	}
 }
 

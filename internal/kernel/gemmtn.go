@@ -84,18 +84,30 @@ func columnStrips(buffer, a []float32, lda, columns, k int) (strips [2]strip) {
 	}
 	cut := taller * (height + 1)
 	strips[1] = strip{tiles - taller, height, buffer[cut*k:], 1, height, height * k}
-	for l := range k {
-		row := a[l*lda : l*lda+columns]
-		copySteps(&strips[0], row, l)
-		copySteps(&strips[1], row[cut:], l)
+	const steps = 64 // rows of A that stay in the first-level cache over all tiles
+	for l := 0; l < k; l += steps {
+		n := min(steps, k-l)
+		strips[0].copySteps(a[l*lda:], lda, l, n)
+		strips[1].copySteps(a[l*lda+cut:], lda, l, n)
 	}
 	return strips
 }
 
-// copySteps puts step l of all tiles in place.
-func copySteps(s *strip, row []float32, l int) {
+// copySteps puts n steps of all tiles in place, from step l on.
+func (s *strip) copySteps(a []float32, lda, l, n int) {
 	for t := range s.tiles {
-		to := s.a[t*s.tileStride+l*s.height:]
-		copy(to[:s.height], row[t*s.height:])
+		to, from := s.a[t*s.tileStride+l*s.height:], a[t*s.height:]
+		switch s.height {
+		case 4:
+			packSteps4(n, &to[0], &from[0], lda*4)
+		case 5:
+			packSteps5(n, &to[0], &from[0], lda*4)
+		case 6:
+			packSteps6(n, &to[0], &from[0], lda*4)
+		default:
+			for i := range n {
+				copy(to[i*s.height:(i+1)*s.height], from[i*lda:])
+			}
+		}
 	}
 }

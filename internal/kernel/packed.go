@@ -32,10 +32,27 @@ func (b *Packed) Pack(pool *parallel.Pool, src []float32, k, n, ld int) {
 		return
 	}
 	pool.For(b.Panels(), 1, func(lo, hi int) {
+		if useAVX2 {
+			lo = b.packWhole(src, lo, min(hi, n/PanelWidth), ld)
+		}
 		for p := lo; p < hi; p++ {
 			packPanel(b.panel(p), src[p*PanelWidth:], k, min(PanelWidth, n-p*PanelWidth), ld)
 		}
 	})
+}
+
+// packWhole copies the panels lo to hi, which have all columns, several at once
+// so that whole lines of src are read, and returns the next panel.
+func (b *Packed) packWhole(src []float32, lo, hi, ld int) int {
+	const group, steps = 8, 256
+	for lo < hi {
+		panels := min(group, hi-lo)
+		for k := 0; k < b.K; k += steps {
+			packRows(min(steps, b.K-k), panels, &b.Data[(lo*b.K+k)*PanelWidth], b.K*PanelWidth*4, &src[k*ld+lo*PanelWidth], ld*4)
+		}
+		lo += panels
+	}
+	return lo
 }
 
 // PackT copies the transpose of src [n,k] with leading dimension ld, so that

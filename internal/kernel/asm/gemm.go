@@ -32,13 +32,19 @@ func gemm() {
 func tile(rows, panels int, edge bool) {
 	name := fmt.Sprintf("tile%dx%d", rows, panels*panelBytes/4)
 	what := fmt.Sprintf("%s continues tiles of %d rows and %d columns of C, one below the other.", name, rows, panels*16)
-	mask := ""
+	more := ", ahead, next *float32"
+	if panels > 1 {
+		more = ""
+	}
 	if edge {
 		name += "Edge"
 		what = fmt.Sprintf("%s continues tiles of %d rows and the columns that mask selects.", name, rows)
-		mask = ", mask *int32"
+		more = ", mask *int32"
 	}
-	TEXT(name, NOSPLIT, "func(tiles, k int, a *float32, rowStride, kStride, tileStride int, b *float32, panelStride int, c *float32, ldc int"+mask+")")
+	TEXT(name, NOSPLIT, "func(tiles, k int, a *float32, rowStride, kStride, tileStride int, b *float32, panelStride int, c *float32, ldc int"+more+")")
+	if more == ", ahead, next *float32" {
+		what += " It asks for the lines of B from ahead on, and for the tile at next, which follows the last."
+	}
 	Doc(what, "Strides and ldc are in bytes. tiles and k must be positive.")
 	t := newTile(rows, panels, edge)
 
@@ -51,6 +57,7 @@ func tile(rows, panels int, edge bool) {
 	for u := range 4 {
 		t.step(u)
 	}
+	t.fetchAhead()
 	t.advance(4)
 	SUBQ(Imm(4), t.left)
 	CMPQ(t.left, Imm(4))
@@ -86,6 +93,7 @@ type tileRegisters struct {
 	tileStride             reg.Register
 	b0, b, b2, panelStride reg.Register
 	c, ldc                 reg.Register
+	ahead                  reg.Register // nil: nothing is asked for
 	masked                 bool
 }
 
@@ -113,6 +121,9 @@ func newTile(rows, panels int, edge bool) *tileRegisters {
 		t.b2 = GP64()
 	}
 	t.c, t.ldc = Load(Param("c"), GP64()), Load(Param("ldc"), GP64())
+	if panels == 1 && !edge {
+		t.ahead = Load(Param("ahead"), GP64())
+	}
 	return t
 }
 
@@ -193,7 +204,16 @@ func (t *tileRegisters) loadMasks() {
 	VMOVUPS(Mem{Base: mask, Disp: lanes * 4}, t.hi)
 }
 
-// loadC reads the tile and asks for the lines of the one below, which would
+// fetchAhead asks for one line of B that comes after this block: four tiles
+// together ask for as much as they use.
+func (t *tileRegisters) fetchAhead() {
+	if t.ahead != nil {
+		PREFETCHT1(Mem{Base: t.ahead})
+		ADDQ(Imm(panelBytes), t.ahead)
+	}
+}
+
+// loadC reads the tile and asks for the lines of the following one, which would
 // else be waited for at its beginning.
 func (t *tileRegisters) loadC() {
 	if t.masked {
@@ -213,9 +233,13 @@ func (t *tileRegisters) loadC() {
 		}
 		ADDQ(t.ldc, row)
 	}
-	if t.rows < 4 {
+	if t.ahead == nil {
 		return
 	}
+	next := GP64()
+	Load(Param("next"), next)
+	CMPQ(t.tiles, Imm(1))
+	CMOVQEQ(next, row)
 	for range t.rows {
 		PREFETCHT0(Mem{Base: row})
 		PREFETCHT0(Mem{Base: row, Disp: panelBytes - 4})

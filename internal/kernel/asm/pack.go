@@ -1,13 +1,86 @@
 package main
 
 import (
+	"fmt"
+
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// pack writes the transposition of 8 columns of a panel.
+// pack writes the routines that put operands in the order of the tiles.
 func pack() {
+	packTransposed()
+	packRows()
+	for height := 4; height <= 6; height++ {
+		packSteps(height)
+	}
+}
+
+// packRows copies whole panels.
+func packRows() {
+	TEXT("packRows", NOSPLIT, "func(k, panels int, dst *float32, panelStride int, src *float32, ld int)")
+	Doc("packRows copies k rows, ld bytes apart, of 16·panels elements into panels, panelStride bytes apart.")
+	k := Load(Param("k"), GP64())
+	panels := Load(Param("panels"), GP64())
+	dst := Load(Param("dst"), GP64())
+	stride := Load(Param("panelStride"), GP64())
+	src := Load(Param("src"), GP64())
+	ld := Load(Param("ld"), GP64())
+	from, to, left := GP64(), GP64(), GP64()
+	lo, hi := YMM(), YMM()
+	Label("row")
+	MOVQ(src, from)
+	MOVQ(dst, to)
+	MOVQ(panels, left)
+	Label("panel")
+	VMOVUPS(Mem{Base: from}, lo)
+	VMOVUPS(Mem{Base: from, Disp: lanes * 4}, hi)
+	VMOVUPS(lo, Mem{Base: to})
+	VMOVUPS(hi, Mem{Base: to, Disp: lanes * 4})
+	ADDQ(Imm(panelBytes), from)
+	ADDQ(stride, to)
+	DECQ(left)
+	JNZ(LabelRef("panel"))
+	ADDQ(ld, src)
+	ADDQ(Imm(panelBytes), dst)
+	DECQ(k)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// packSteps copies the columns of one tile of a left operand.
+func packSteps(height int) {
+	name := fmt.Sprintf("packSteps%d", height)
+	TEXT(name, NOSPLIT, "func(k int, dst *float32, src *float32, ld int)")
+	Doc(fmt.Sprintf("%s copies %d elements from each of k rows, ld bytes apart, one after another.", name, height))
+	k := Load(Param("k"), GP64())
+	dst := Load(Param("dst"), GP64())
+	src := Load(Param("src"), GP64())
+	ld := Load(Param("ld"), GP64())
+	four, rest := XMM(), XMM()
+	Label("row")
+	VMOVUPS(Mem{Base: src}, four)
+	VMOVUPS(four, Mem{Base: dst})
+	switch height {
+	case 5:
+		VMOVSS(Mem{Base: src, Disp: 16}, rest)
+		VMOVSS(rest, Mem{Base: dst, Disp: 16})
+	case 6:
+		VMOVSD(Mem{Base: src, Disp: 16}, rest)
+		VMOVSD(rest, Mem{Base: dst, Disp: 16})
+	}
+	ADDQ(ld, src)
+	ADDQ(Imm(uint64(height*4)), dst)
+	DECQ(k)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// packTransposed writes the transposition of 8 columns of a panel.
+func packTransposed() {
 	TEXT("packTransposed", NOSPLIT, "func(steps int, dst *float32, src *float32, ld int)")
 	Doc("packTransposed copies 8 rows of 8·steps elements, ld bytes apart, into 8 columns of a panel.")
 	steps := Load(Param("steps"), GP64())
