@@ -190,6 +190,9 @@ func TestInitIsSeeded(t *testing.T) {
 		for key := range a {
 			sameBits(t, key, a[key].Value, b[key].Value)
 		}
+		if ih, hh := a["rnn.bias_ih_l0"].Value, a["rnn.bias_hh_l0"].Value; name == nn.InitUniform && equal(ih, hh) {
+			t.Error("two names give the same weights")
+		}
 		if other := initialize(t, false, c, 2); equal(a["rnn.weight_hh_l0"].Value, other["rnn.weight_hh_l0"].Value) {
 			t.Errorf("%s: two seeds give the same weights", name)
 		}

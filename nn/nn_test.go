@@ -231,6 +231,28 @@ func TestPoolSizeChangesNoBit(t *testing.T) {
 	}
 }
 
+// What a tape held before, of a larger window, must not show.
+func TestTapeIsReusable(t *testing.T) {
+	const steps, lanes, in, h = 4, 3, 6, 19
+	m := nn.Mode{Train: true, Seed: 5}
+	for _, c := range blocks {
+		l := c.build(in, h)
+		x, dy := random(9, steps*lanes*in, 1), random(10, steps*lanes*l.OutSize(), 1)
+		y, dx, grads := runWindow(l, m, steps, lanes, x, dy)
+		var tape nn.Tape
+		l.Forward(m, &tape, 2*steps, lanes, random(11, 2*len(x), 1), randomState(l, lanes))
+		l.Backward(m, &tape, random(12, 2*len(dy), 1))
+		for _, p := range l.Params() {
+			p.ZeroGrad()
+		}
+		sameBits(t, c.name+" output", l.Forward(m, &tape, steps, lanes, x, randomState(l, lanes)), y)
+		sameBits(t, c.name+" input gradient", l.Backward(m, &tape, clone(dy)), dx)
+		for i, p := range l.Params() {
+			sameBits(t, c.name+" "+p.Name, p.Grad, grads[i])
+		}
+	}
+}
+
 func TestGradientsAccumulate(t *testing.T) {
 	const steps, lanes, in, h = 3, 2, 5, 7
 	for _, c := range blocks {
