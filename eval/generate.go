@@ -79,6 +79,14 @@ func (g *Generator) SetOptions(o GenerateOptions) error {
 	return nil
 }
 
+// SetMaxTokens changes the length of the answers to come and nothing else.
+func (g *Generator) SetMaxTokens(n int) {
+	if n == 0 {
+		n = DefaultMaxTokens
+	}
+	g.o.MaxTokens = n
+}
+
 // Reset forgets the text and starts the random numbers anew.
 func (g *Generator) Reset() {
 	g.stepper.Reset()

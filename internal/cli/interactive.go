@@ -130,9 +130,13 @@ func (a *app) obey(g *eval.Generator, line string) {
 	case "/temp", "/temperature":
 		o.Sample.Temperature, err = strconv.ParseFloat(value, 64)
 	case "/max":
-		if o.MaxTokens, err = strconv.Atoi(value); err == nil && (o.MaxTokens == 0 || o.MaxTokens < -1) {
-			err = errors.New("1 or more, or -1 for no end")
+		n, bad := strconv.Atoi(value)
+		if bad == nil && n >= -1 && n != 0 {
+			g.SetMaxTokens(n) // the random numbers go on
+			a.note("max is %d now.", n)
+			return
 		}
+		err = errors.New("1 or more, or -1 for no end")
 	case "/seed":
 		o.Sample.Seed, err = strconv.ParseUint(value, 10, 64)
 	case "/help", "/?":
