@@ -36,7 +36,7 @@ const (
 
 // Limits that bound memory whatever the text or the file.
 const (
-	maxVocab = 1 << 22 // entries of a vocabulary, and words counted at once
+	maxVocab = 1 << 21 // entries of a vocabulary, and words counted at once
 	maxWord  = 1 << 10 // bytes of a word; a longer one is unknown
 )
 

@@ -15,7 +15,7 @@ const charNoise = 8192
 // maxCountedBytes bounds the words counted at once, together with maxVocab.
 // Beyond either the rarest are forgotten, always at the same word of the same
 // text.
-const maxCountedBytes = 1 << 27
+const maxCountedBytes = 1 << 26
 
 // A Trainer counts what stands in a text, piece by piece, in at most about
 // 400 MB of memory.
@@ -132,7 +132,7 @@ func (t *Trainer) prune() {
 }
 
 // Tokenizer returns the tokenizer of what was counted. A text without any
-// characters or words is an error. Of a text with more than 4 million distinct
+// characters or words is an error. Of a text with more than 2 million distinct
 // words the rarest are unknown words.
 func (t *Trainer) Tokenizer() (*Tokenizer, error) {
 	switch t.opts.Kind {
