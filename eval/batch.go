@@ -3,6 +3,7 @@ package eval
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 
@@ -13,21 +14,32 @@ import (
 // scoreLanes is the number of lines LineBits scores side by side.
 const scoreLanes = 64
 
+// lineBlock is the number of ids that LineBits holds at a time.
+const lineBlock = 1 << 20
+
 // LineBits returns the bits per byte of each line of r's first most ids (all
 // for most < 1), every line scored from a fresh state as LineScorer does. Lines
-// of similar length share a batch, which changes no bit of a score.
+// of similar length share a batch, which changes no bit of a score. A last line
+// without its end, and lines of more than 2^20 tokens, are left out.
 func LineBits(ctx context.Context, m *Model, r data.Reader, most int64, pool *parallel.Pool) ([]float64, error) {
-	lines, err := splitLines(r, most, m.Tokenizer.LineEnd())
-	if err != nil {
-		return nil, err
-	}
+	var bits []float64
+	scorer := m.Predictor.NewScorer(scoreLanes, pool)
+	err := lineBlocks(r, most, m.Tokenizer.LineEnd(), func(lines [][]int32) error {
+		b, err := blockBits(ctx, m, scorer, lines)
+		bits = append(bits, b...)
+		return err
+	})
+	return bits, err
+}
+
+// blockBits is LineBits of a few lines.
+func blockBits(ctx context.Context, m *Model, scorer Scorer, lines [][]int32) ([]float64, error) {
 	order := make([]int, len(lines))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(len(lines[a]), len(lines[b])) })
 	bits := make([]float64, len(lines))
-	scorer := m.Predictor.NewScorer(scoreLanes, pool)
 	for len(order) > 0 {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -47,22 +59,41 @@ func LineBits(ctx context.Context, m *Model, r data.Reader, most int64, pool *pa
 	return bits, nil
 }
 
-// splitLines cuts ids into lines, each with its line end; a last line without
-// one is left out.
-func splitLines(r data.Reader, most int64, end int32) ([][]int32, error) {
+// lineBlocks reads r and calls fn with the whole lines of each block, each with
+// its line end.
+func lineBlocks(r data.Reader, most int64, end int32, fn func(lines [][]int32) error) error {
 	n := r.Len()
 	if most > 0 {
 		n = min(n, most)
 	}
-	ids := make([]int32, n)
-	if err := r.Read(ids, 0); err != nil {
-		return nil, err
+	buf := make([]int32, min(n, lineBlock))
+	have, skip := 0, false // skip: buf begins within a line that is left out
+	for at := int64(0); at < n; {
+		more := int(min(int64(len(buf)-have), n-at))
+		if err := r.Read(buf[have:have+more], at); err != nil {
+			return fmt.Errorf("eval: %w", err)
+		}
+		at, have = at+int64(more), have+more
+		lines, rest := splitLines(buf[:have], end)
+		if skip && len(lines) > 0 {
+			lines, skip = lines[1:], false
+		}
+		if err := fn(lines); err != nil {
+			return err
+		}
+		if have = copy(buf, rest); have == len(buf) {
+			have, skip = 0, true
+		}
 	}
-	var lines [][]int32
+	return nil
+}
+
+// splitLines cuts ids after each line end.
+func splitLines(ids []int32, end int32) (lines [][]int32, rest []int32) {
 	for {
 		i := slices.Index(ids, end)
 		if i < 0 {
-			return lines, nil
+			return lines, ids
 		}
 		lines = append(lines, ids[:i+1])
 		ids = ids[i+1:]

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -152,33 +153,45 @@ func parseMetrics(r io.Reader) ([]Event, error) {
 // metrics appends events to metrics.jsonl.
 type metrics struct{ f *os.File }
 
-// openMetrics opens dir's metrics.jsonl and drops every event after step,
-// which a resumed run will write again.
-func openMetrics(dir string, step int64) (*metrics, error) {
-	events, err := ReadMetrics(dir)
+// openMetrics opens the folder's metrics.jsonl and drops every event that a run
+// resumed at step will write again: those after it, and where the phase began
+// earlier a second validation at it, which is that of the averaged weights.
+func (f folder) openMetrics(step, from int64) (*metrics, error) {
+	events, err := ReadMetrics(f.dir)
 	if err != nil {
 		return nil, err
 	}
-	f, err := os.OpenFile(filepath.Join(dir, metricsFile), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o644)
+	measured := false
+	events = slices.DeleteFunc(events, func(e Event) bool {
+		again := e.Kind == EventValid && e.Step == step && step > from
+		drop := e.Step > step || again && measured
+		measured = measured || again
+		return drop
+	})
+	err = f.write(metricsFile, func(w io.Writer) error {
+		for _, e := range events {
+			if err := writeEvent(w, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(filepath.Join(f.dir, metricsFile), os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	m := &metrics{f}
-	for _, e := range events {
-		if e.Step <= step {
-			if err := m.write(e); err != nil {
-				f.Close()
-				return nil, err
-			}
-		}
-	}
-	return m, nil
+	return &metrics{file}, nil
 }
 
-func (m *metrics) write(e Event) error {
+func (m *metrics) write(e Event) error { return writeEvent(m.f, e) }
+
+func writeEvent(w io.Writer, e Event) error {
 	line, err := json.Marshal(e)
 	if err == nil {
-		_, err = m.f.Write(append(line, '\n'))
+		_, err = w.Write(append(line, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("train: %s: %w", metricsFile, err)

@@ -27,8 +27,9 @@ const (
 // folder keeps a run's states as checkpoints in its model folder and the best
 // weights in model.safetensors.
 type folder struct {
-	dir  string
-	disk checkpoint.FS
+	dir     string
+	disk    checkpoint.FS
+	skipped func(error) // told of each damaged checkpoint that Last passes over; nil: nobody
 }
 
 // Save commits checkpoint-N and prunes older ones.
@@ -49,7 +50,7 @@ func (f folder) Save(s Snapshot) error {
 
 // Last reads the newest whole checkpoint.
 func (f folder) Last() (Snapshot, error) {
-	path, _, err := checkpoint.Newest(f.dir)
+	path, _, err := checkpoint.NewestOf(f.dir, f.skipped)
 	if errors.Is(err, checkpoint.ErrNone) {
 		return Snapshot{}, ErrNoSnapshot
 	}

@@ -93,20 +93,36 @@ func names(src []data.Source) []string {
 	return out
 }
 
+// makeFolder makes the model folder with the plan so far in it, at once: a run
+// killed at any moment leaves either no folder or one that resumes.
 func (j *Job) makeFolder() (err error) {
-	dir := j.folder.dir
 	if j.temp {
-		j.folder.dir, err = os.MkdirTemp("", "refrain-plan-")
-	} else if err = os.Mkdir(dir, 0o755); errors.Is(err, os.ErrExist) {
+		if j.folder.dir, err = os.MkdirTemp("", "refrain-plan-"); err != nil {
+			return fmt.Errorf("cannot make a folder for the plan: %w", err)
+		}
+		return nil
+	}
+	dir, disk := filepath.Clean(j.folder.dir), j.folder.disk
+	if _, err := os.Lstat(dir); err == nil {
 		return fmt.Errorf("%s exists already; nothing is overwritten: take another --out, or go on with: refrain train --resume %s", dir, dir)
 	}
+	parent, base := filepath.Split(dir)
+	fresh := folder{dir: filepath.Join(parent, ".new-"+base), disk: disk}
+	err = errors.Join(disk.Remove(fresh.dir), disk.Mkdir(fresh.dir))
+	if err == nil {
+		err = fresh.writeJSON(planFile, j.plan)
+	}
+	if err == nil {
+		err = disk.Rename(fresh.dir, dir)
+	}
 	if err != nil {
+		return errors.Join(fmt.Errorf("cannot make the model folder: %w", err), disk.Remove(fresh.dir))
+	}
+	if err := disk.SyncDir(filepath.Join(parent, ".")); err != nil {
 		return fmt.Errorf("cannot make the model folder: %w", err)
 	}
-	if j.lock, err = checkpoint.Lock(j.folder.dir); err != nil {
-		return err
-	}
-	return j.folder.writeJSON(planFile, j.plan)
+	j.lock, err = checkpoint.Lock(dir)
+	return err
 }
 
 // abandon removes a folder in which nothing has been learnt yet.
@@ -182,10 +198,12 @@ func (j *Job) checkLengths() error {
 	return nil
 }
 
-// chooseEvaluation bounds validation during and after the run, so that in a
+// chooseEvaluation bounds validation during and after the run: of a validation
+// part that is large beside the training it looks at the beginning, and in a
 // timed run neither takes more than a few percent of the time.
 func (p *Plan) chooseEvaluation() {
-	p.ValidTokens, p.EvalTokens = p.Data.Valid.Tokens, p.Data.Valid.Tokens
+	p.ValidTokens = min(p.Data.Valid.Tokens, max(1<<20, p.Tokens()/20))
+	p.EvalTokens = min(p.Data.Valid.Tokens, max(1<<19, p.Tokens()/50))
 	if p.Settings.Time == 0 || p.Rate == 0 {
 		return
 	}
@@ -238,10 +256,7 @@ func (j *Job) resume(ctx context.Context, s Settings, started time.Time, on func
 	if err := j.openData(ctx); err != nil {
 		return err
 	}
-	last, err := j.folder.Last()
-	if errors.Is(err, ErrNoSnapshot) {
-		err = nil // killed before step 0 was saved
-	}
+	last, err := j.lastSnapshot(on)
 	if err != nil {
 		return err
 	}
@@ -254,6 +269,20 @@ func (j *Job) resume(ctx context.Context, s Settings, started time.Time, on func
 	}
 	on(Event{Kind: EventResume, Time: time.Now(), Step: last.Run.Step, Steps: j.plan.Steps})
 	return nil
+}
+
+// lastSnapshot is the state to go on from, zero where the run was killed before
+// step 0 was saved. Checkpoints that are damaged it passes over, with a warning.
+func (j *Job) lastSnapshot(on func(Event)) (Snapshot, error) {
+	f := j.folder
+	f.skipped = func(err error) {
+		on(Event{Kind: EventWarning, Time: time.Now(), Text: fmt.Sprintf("%v; going on from the checkpoint before", err)})
+	}
+	last, err := f.Last()
+	if errors.Is(err, ErrNoSnapshot) {
+		err = nil
+	}
+	return last, err
 }
 
 // done reports whether the run and its final measures are complete.
@@ -374,6 +403,10 @@ func (j *Job) planPhase(s Settings, remaining int64, started time.Time) error {
 	}
 	p.Model = p.Settings.modelConfig(p.Model.Vocab)
 	p.chooseIntervals()
+	// Without its card a run is not finished, whatever its steps say.
+	if err := j.folder.disk.Remove(filepath.Join(j.folder.dir, cardFile)); err != nil {
+		return fmt.Errorf("train: %w", err)
+	}
 	if err := j.folder.write(lm.ConfigFile, p.Model.Write); err != nil {
 		return err
 	}

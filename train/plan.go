@@ -258,17 +258,7 @@ func (s *Settings) chooseLearning(passes float64) {
 	s.choose("clip", "1")
 	s.choose("weight-decay", "0")
 	s.choose("average", "0")
-	drop := 0.0
-	switch {
-	case passes > 20:
-		drop = 0.5
-	case passes > 8:
-		drop = 0.35
-	case passes > 4:
-		drop = 0.2
-	case passes > 2:
-		drop = 0.1
-	}
+	drop := dropoutFor(passes)
 	if s.Given("dropout") {
 		drop = s.Dropout
 	}
@@ -283,6 +273,17 @@ func (s *Settings) chooseLearning(passes float64) {
 	}
 	s.choose("dropout-input", format(in))
 	s.choose("dropout", format(drop))
+}
+
+// dropoutFor is more dropout the more often a text is read: the data of a
+// single pass need none.
+func dropoutFor(passes float64) float64 {
+	for _, r := range []struct{ above, rate float64 }{{20, 0.5}, {8, 0.35}, {4, 0.2}, {2, 0.1}} {
+		if passes > r.above {
+			return r.rate
+		}
+	}
+	return 0
 }
 
 // chooseIntervals sets how often to validate and save: about twenty times,

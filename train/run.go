@@ -54,7 +54,7 @@ func (j *Job) Run(ctx context.Context, on func(Event)) (Outcome, error) {
 	if err != nil && !errors.Is(err, ErrNoSnapshot) {
 		return out, err
 	}
-	log, err := openMetrics(j.folder.dir, last.Run.Step)
+	log, err := j.folder.openMetrics(last.Run.Step, j.plan.From)
 	if err != nil {
 		return out, err
 	}

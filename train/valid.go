@@ -20,14 +20,15 @@ const (
 // tokens earlier from a zero state; those are read but not counted. Its loss
 // is a little above that of eval, which reads the part as one stream.
 type validator struct {
-	ids   []int32
+	r     data.Reader
+	n     int64 // ids of r looked at
 	lanes int
-	chunk int
+	chunk int64
 	tape  lm.Tape
 	state *lm.State
 	in    []int32
 	want  []int32
-	out   []float32
+	lane  []int32
 }
 
 // newValidator reads the first most ids of r (all for most < 1).
@@ -39,16 +40,12 @@ func newValidator(r data.Reader, most int64) (*validator, error) {
 	if n < 2 {
 		return nil, fmt.Errorf("train: a validation part of %d tokens predicts nothing; give more text or --valid FILE", n)
 	}
-	ids := make([]int32, n)
-	if err := r.Read(ids, 0); err != nil {
-		return nil, fmt.Errorf("train: validation part: %w", err)
-	}
-	lanes := int(min(validLanes, max(1, (n-1)/(2*validWarmup))))
-	return &validator{ids: ids, lanes: lanes, chunk: (int(n) - 1 + lanes - 1) / lanes}, nil
+	lanes := min(validLanes, max(1, (n-1)/(2*validWarmup)))
+	return &validator{r: r, n: n, lanes: int(lanes), chunk: (n - 1 + lanes - 1) / lanes}, nil
 }
 
 // steps is the number of time steps each lane takes.
-func (v *validator) steps() int {
+func (v *validator) steps() int64 {
 	if v.lanes == 1 {
 		return v.chunk
 	}
@@ -65,11 +62,13 @@ func (v *validator) loss(ctx context.Context, m *lm.Model, mode nn.Mode) (float6
 	v.state.Reset()
 	var sum float64
 	var count int
-	for t0 := 0; t0 < v.steps(); t0 += validWindow {
+	for t0 := int64(0); t0 < v.steps(); t0 += validWindow {
 		if err := ctx.Err(); err != nil {
 			return 0, err
 		}
-		v.fill(t0, min(validWindow, v.steps()-t0))
+		if err := v.fill(t0, int(min(validWindow, v.steps()-t0))); err != nil {
+			return 0, fmt.Errorf("train: validation part: %w", err)
+		}
 		s, n := m.Loss(&v.tape, v.in, v.want, v.state)
 		sum += s
 		count += n
@@ -77,23 +76,31 @@ func (v *validator) loss(ctx context.Context, m *lm.Model, mode nn.Mode) (float6
 	return sum / float64(count), nil
 }
 
-// fill makes the window of time steps t0 to t0+n.
-func (v *validator) fill(t0, n int) {
+// fill makes the window of time steps t0 to t0+n, reading no more than it: the
+// validation part of a large text does not fit in memory.
+func (v *validator) fill(t0 int64, n int) error {
 	if need := n * v.lanes; cap(v.in) < need {
 		v.in, v.want = make([]int32, need), make([]int32, need)
+		v.lane = make([]int32, n+1)
 	}
 	v.in, v.want = v.in[:n*v.lanes], v.want[:n*v.lanes]
-	last := len(v.ids) - 1
 	for l := range v.lanes {
-		first := l * v.chunk // the input before this chunk's first target
-		begin := max(0, first-validWarmup)
+		first := int64(l) * v.chunk // the input before this chunk's first target
+		at := max(0, first-validWarmup) + t0
+		have := int(max(0, min(int64(n)+1, v.n-at))) // the last chunk may end early
+		clear(v.lane)
+		if have > 0 {
+			if err := v.r.Read(v.lane[:have], at); err != nil {
+				return err
+			}
+		}
 		for t := range n {
-			at := begin + t0 + t
 			k := t*v.lanes + l
-			v.in[k], v.want[k] = v.ids[min(at, last)], -1
-			if at >= first && at < first+v.chunk && at < last {
-				v.want[k] = v.ids[at+1]
+			v.in[k], v.want[k] = v.lane[t], -1
+			if i := at + int64(t); i >= first && i < first+v.chunk && t+1 < have {
+				v.want[k] = v.lane[t+1]
 			}
 		}
 	}
+	return nil
 }
