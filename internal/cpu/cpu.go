@@ -11,14 +11,15 @@ import (
 const OverrideVariable = "REFRAIN_CPU"
 
 // AVX2 reports whether kernels may use AVX2 and FMA: the processor has them,
-// the operating system saves their registers, and no override forbids it.
+// the operating system saves their registers, and neither the override nor the
+// build tag purego forbids it.
 // It never changes after start.
 var AVX2 bool
 
 var overrideError error
 
 func init() {
-	AVX2, overrideError = choose(os.Getenv(OverrideVariable), hasAVX2())
+	AVX2, overrideError = choose(os.Getenv(OverrideVariable), assembly && hasAVX2())
 }
 
 // choose applies the override to what the machine has.

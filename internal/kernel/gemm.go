@@ -59,37 +59,3 @@ func gemm(c []float32, ldc int, a []float32, lda, r0, r1 int, b *Packed, p0, p1 
 		tileGeneric(c[j:], ldc, a, lda, 1, r1-r0, b.K, b.panel(p), min(PanelWidth, b.N-j))
 	}
 }
-
-// tileGeneric adds A·panel to rows × cols of C, cols ≤ PanelWidth. Element
-// (i,k) of A lies at a[i*rs+k*ks].
-func tileGeneric(c []float32, ldc int, a []float32, rs, ks, rows, k int, panel []float32, cols int) {
-	panel = panel[:k*PanelWidth]
-	for i := range rows {
-		row := c[i*ldc : i*ldc+cols]
-		j := 0
-		for ; j+4 <= cols; j += 4 {
-			x := row[j : j+4 : j+4]
-			c0, c1, c2, c3 := x[0], x[1], x[2], x[3]
-			at := i * rs
-			for l := j; l+4 <= len(panel); l += PanelWidth {
-				b := panel[l : l+4 : l+4]
-				y := a[at]
-				c0 += y * b[0]
-				c1 += y * b[1]
-				c2 += y * b[2]
-				c3 += y * b[3]
-				at += ks
-			}
-			x[0], x[1], x[2], x[3] = c0, c1, c2, c3
-		}
-		for ; j < cols; j++ {
-			sum := row[j]
-			at := i * rs
-			for l := j; l < len(panel); l += PanelWidth {
-				sum += a[at] * panel[l]
-				at += ks
-			}
-			row[j] = sum
-		}
-	}
-}
