@@ -75,3 +75,60 @@ func BenchmarkGemmTN(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkElementwise runs each routine over one lane of a 650-unit layer.
+func BenchmarkElementwise(b *testing.B) {
+	for _, r := range routines {
+		const n = 650
+		b.Run(fmt.Sprintf("%s/n=%d", r.name, n), func(b *testing.B) {
+			x := slices(r.arguments(1, n, 0))
+			b.SetBytes(int64(4 * n * r.args))
+			for b.Loop() {
+				r.call(x)
+			}
+			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds()/1e9, "Gunits/s")
+		})
+	}
+}
+
+func BenchmarkSoftmaxLoss(b *testing.B) {
+	for _, n := range []int{96, 10000} {
+		for _, grad := range []bool{false, true} {
+			b.Run(fmt.Sprintf("rows=128,n=%d,grad=%v", n, grad), func(b *testing.B) {
+				const rows = 128
+				logits := randomSlice(newRand(1), rows*n, 5)
+				want, loss := make([]int32, rows), make([]float32, rows)
+				for b.Loop() {
+					kernel.SoftmaxLoss(logits, n, want, loss, grad, 0.1)
+				}
+				b.ReportMetric(rows*float64(b.N)/b.Elapsed().Seconds()/1e3, "krows/s")
+			})
+		}
+	}
+}
+
+func BenchmarkPack(b *testing.B) {
+	const k, n = 650, 2600
+	w := randomSlice(newRand(1), k*n, 1)
+	var packed kernel.Packed
+	b.Run(fmt.Sprintf("rows/k=%d,n=%d", k, n), func(b *testing.B) {
+		b.SetBytes(4 * k * n)
+		for b.Loop() {
+			packed.Pack(nil, w, k, n, n)
+		}
+	})
+	b.Run(fmt.Sprintf("transposed/k=%d,n=%d", k, n), func(b *testing.B) {
+		b.SetBytes(4 * k * n)
+		for b.Loop() {
+			packed.PackT(nil, w, k, n, k)
+		}
+	})
+}
+
+func BenchmarkDropoutMask(b *testing.B) {
+	mask := make([]float32, 1<<16)
+	b.SetBytes(int64(4 * len(mask)))
+	for b.Loop() {
+		kernel.DropoutMask(mask, 1, 0, 0.5)
+	}
+}
