@@ -24,7 +24,7 @@ const lineBlock = 1 << 20
 func LineBits(ctx context.Context, m *Model, r data.Reader, most int64, pool *parallel.Pool) ([]float64, error) {
 	var bits []float64
 	scorer := m.Predictor.NewScorer(scoreLanes, pool)
-	err := lineBlocks(r, most, m.Tokenizer.LineEnd(), func(lines [][]int32) error {
+	err := lineBlocks(r, most, m.Tokenizer.LineEnd(), lineBlock, func(lines [][]int32) error {
 		b, err := blockBits(ctx, m, scorer, lines)
 		bits = append(bits, b...)
 		return err
@@ -59,14 +59,14 @@ func blockBits(ctx context.Context, m *Model, scorer Scorer, lines [][]int32) ([
 	return bits, nil
 }
 
-// lineBlocks reads r and calls fn with the whole lines of each block, each with
-// its line end.
-func lineBlocks(r data.Reader, most int64, end int32, fn func(lines [][]int32) error) error {
+// lineBlocks reads r, block ids at a time, and calls fn with the whole lines of
+// each block, each with its line end.
+func lineBlocks(r data.Reader, most int64, end int32, block int64, fn func(lines [][]int32) error) error {
 	n := r.Len()
 	if most > 0 {
 		n = min(n, most)
 	}
-	buf := make([]int32, min(n, lineBlock))
+	buf := make([]int32, min(n, block))
 	have, skip := 0, false // skip: buf begins within a line that is left out
 	for at := int64(0); at < n; {
 		more := int(min(int64(len(buf)-have), n-at))

@@ -41,7 +41,7 @@ func NewLineStats(bits []float64) LineStats {
 }
 
 // Rarer is the share of validation lines at or above bits: exact among the
-// thousand highest, else to a thousandth.
+// thousand highest, else to a thousandth (and one line).
 func (s LineStats) Rarer(bits float64) float64 {
 	if s.Lines == 0 {
 		return math.NaN()
@@ -50,7 +50,7 @@ func (s LineStats) Rarer(bits float64) float64 {
 		return float64(len(s.Top)-i) / float64(s.Lines)
 	}
 	i := sort.SearchFloat64s(s.Quantiles, bits)
-	return 1 - float64(i)/float64(len(s.Quantiles)-1)
+	return max(1-float64(i)/float64(len(s.Quantiles)-1), float64(len(s.Top))/float64(s.Lines))
 }
 
 // ReadLineStats reads a folder's lines.json.
@@ -63,12 +63,25 @@ func ReadLineStats(dir string) (LineStats, error) {
 	if err != nil {
 		return LineStats{}, fmt.Errorf("eval: %w", err)
 	}
-	var s LineStats
-	if err := json.Unmarshal(raw, &s); err != nil {
+	s, err := parseLineStats(raw)
+	if err != nil {
 		return s, fmt.Errorf("%s is damaged: %w", path, err)
 	}
-	if !slices.IsSorted(s.Quantiles) || !slices.IsSorted(s.Top) || int64(len(s.Top)) > s.Lines {
-		return s, fmt.Errorf("%s is damaged: its values are out of order", path)
+	return s, nil
+}
+
+// parseLineStats accepts only what NewLineStats can have made.
+func parseLineStats(raw []byte) (LineStats, error) {
+	var s LineStats
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return s, err
+	}
+	most := int(min(s.Lines, statQuantiles))
+	switch {
+	case s.Lines < 0, len(s.Top) != most, most > 0 && len(s.Quantiles) != most+1, most == 0 && len(s.Quantiles) > 0:
+		return s, fmt.Errorf("%d quantiles and %d highest values of %d lines", len(s.Quantiles), len(s.Top), s.Lines)
+	case !slices.IsSorted(s.Quantiles) || !slices.IsSorted(s.Top):
+		return s, errors.New("its values are out of order")
 	}
 	return s, nil
 }

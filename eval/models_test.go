@@ -1,0 +1,109 @@
+package eval_test
+
+import (
+	"bytes"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/refrain-lm/refrain/checkpoint"
+	"github.com/refrain-lm/refrain/data"
+	"github.com/refrain-lm/refrain/eval"
+	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/nn"
+	"github.com/refrain-lm/refrain/tokenizer"
+)
+
+// prose is n lines of made-up text, some empty, some long, some beyond ASCII.
+func prose(n int) string {
+	r := rand.New(rand.NewPCG(4, 2))
+	words := strings.Fields("a small river runs under the old bridge späte Vögel sing 河 and nobody listens")
+	var b strings.Builder
+	for i := range n {
+		var line []string
+		for range r.IntN(9) {
+			line = append(line, words[r.IntN(len(words))])
+		}
+		if i == n/2 { // longer than a window, in words too
+			line = slices.Repeat([]string{"river"}, 600)
+		}
+		b.WriteString(strings.Join(line, " ") + "\n")
+	}
+	return b.String()
+}
+
+func newTokenizer(t testing.TB, o tokenizer.Options, text string) *tokenizer.Tokenizer {
+	t.Helper()
+	learner, err := tokenizer.NewTrainer(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	learner.Write([]byte(text))
+	tok, err := learner.Tokenizer()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+// random is a model of random weights, which is as good as any for measures.
+func random(t testing.TB, tok *tokenizer.Tokenizer, cell lm.Cell) *eval.Model {
+	t.Helper()
+	cfg := lm.Config{Cell: cell, Vocab: tok.Size(), EmSize: 5, Hidden: 7, Layers: 2}
+	m, err := lm.New(cfg, nn.InitConfig{Name: "uniform", Range: 0.5}, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return eval.New("", m, tok)
+}
+
+// each runs a test on a model of every kind of tokenizer, each with another cell.
+func each(t *testing.T, text string, test func(t *testing.T, m *eval.Model)) {
+	for _, c := range []struct {
+		name string
+		o    tokenizer.Options
+		cell lm.Cell
+	}{
+		{"byte", tokenizer.Options{Kind: tokenizer.Byte}, lm.LSTM},
+		{"char", tokenizer.Options{Kind: tokenizer.Char}, lm.GRU},
+		{"word", tokenizer.Options{Kind: tokenizer.Word, Words: tokenizer.Whitespace}, lm.RNN},
+		{"punct", tokenizer.Options{Kind: tokenizer.Word, Words: tokenizer.Punct}, lm.LSTMNoG},
+	} {
+		t.Run(c.name, func(t *testing.T) { test(t, random(t, newTokenizer(t, c.o, text), c.cell)) })
+	}
+}
+
+// texts makes sources of texts in memory.
+func texts(parts ...string) []data.Source {
+	var src []data.Source
+	for _, p := range parts {
+		src = append(src, data.Source{Name: "text", Size: int64(len(p)), Open: func() (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(p)), nil
+		}})
+	}
+	return src
+}
+
+// folder writes a whole model folder.
+func folder(t *testing.T, m *eval.Model) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, write := range map[string]func(io.Writer) error{
+		lm.ConfigFile:      m.Config.Write,
+		eval.TokenizerFile: m.Tokenizer.Save,
+		lm.WeightsFile:     func(w io.Writer) error { return checkpoint.WriteSafetensors(w, m.LM.Tensors()) },
+	} {
+		var b bytes.Buffer
+		if err := write(&b); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
