@@ -73,7 +73,7 @@ func (a *app) doctor(asJSON bool) error {
 		}
 	}
 	if !asJSON {
-		a.note("%s. Fit for a bug report: no user, host or path in it.", plural(int64(warnings+failures), "warning", "warnings"))
+		a.note("%s. Fit for a bug report: no user, host or path in it.", strings.Replace(plural(int64(warnings+failures), "warning", "warnings"), "0 w", "No w", 1))
 	}
 	if failures > 0 {
 		return fmt.Errorf("%s failed; do not trust results of this machine", plural(int64(failures), "check", "checks"))

@@ -64,7 +64,11 @@ func (a *app) report(err error) int {
 		a.say(red, "error: ", err.Error())
 		return exitUsage
 	}
-	a.say(red, "error: ", tidy(err))
+	text := a.callable(tidy(err))
+	if errors.Is(err, syscall.ENOSPC) && !strings.Contains(text, "disk full") {
+		text = "disk full: " + text + "; free space, then try again"
+	}
+	a.say(red, "error: ", text)
 	return exitFailed
 }
 
@@ -77,11 +81,32 @@ func (a *app) say(look style, head, text string) {
 	fmt.Fprintln(a.err.w, a.err.paint(look, strings.TrimSpace(head))+" "+text)
 }
 
-// note prints a line of explanation, which -q leaves out.
+// note prints an explanation, which -q leaves out; terminals wrap it.
 func (a *app) note(format string, args ...any) {
-	if !a.quiet {
-		fmt.Fprintf(a.err.w, format+"\n", args...)
+	text := fmt.Sprintf(format, args...)
+	if a.err.terminal {
+		text = wrap(text, "  ", a.err.columns())
 	}
+	a.line(text)
+}
+
+// line prints a line as it is, unless -q: commands to paste, painted text.
+func (a *app) line(text string) {
+	if !a.quiet {
+		fmt.Fprintln(a.err.w, text)
+	}
+}
+
+// ourCommands are what messages of other packages tell to type.
+var ourCommands = regexp.MustCompile(`\brefrain (train|eval|generate|score|inspect)\b`)
+
+// callable makes the commands in a message work when pasted, however this
+// program was called.
+func (a *app) callable(text string) string {
+	if a.prog == "refrain" {
+		return text
+	}
+	return ourCommands.ReplaceAllStringFunc(text, func(c string) string { return a.prog + strings.TrimPrefix(c, "refrain") })
 }
 
 // warn prints a warning.

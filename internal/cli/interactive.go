@@ -21,7 +21,8 @@ const interactiveHelp = `A line you type is continued; the model remembers all s
 
 // converse continues line after line, keeping the state.
 func (a *app) converse(parent context.Context, g *eval.Generator, first string) error {
-	a.note("Your line is continued; state is kept. /reset /temp 0.7 /max 200 /help\nCtrl-C cuts the answer, Ctrl-D ends.")
+	a.note("Your line is continued; state is kept. /reset /temp 0.7 /max 200 /help")
+	a.note("Ctrl-C cuts the answer, Ctrl-D ends.")
 	interrupts := make(chan os.Signal, 1)
 	if !signal.Ignored(os.Interrupt) {
 		signal.Notify(interrupts, os.Interrupt)
@@ -40,7 +41,7 @@ func (a *app) converse(parent context.Context, g *eval.Generator, first string) 
 		}
 		select {
 		case <-interrupts:
-			a.note("\n(Ctrl-D ends)")
+			a.line("\n(Ctrl-D ends)")
 		case l := <-lines:
 			if l.err != nil {
 				if asking {

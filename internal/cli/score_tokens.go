@@ -111,12 +111,16 @@ func (s *scoring) printCells(cells []cell, gap, total string) {
 			if at > 0 && at+w > columns {
 				break
 			}
-			if l := look(c.bits); l != "" {
-				above.WriteString(s.app.out.paint(l, c.above))
-			} else {
-				above.WriteString(c.above)
+			word := strings.TrimRight(c.above, " ")
+			if word == "" {
+				word = c.above // a space is a character too
 			}
-			above.WriteString(gap)
+			if l := look(c.bits); l != "" {
+				above.WriteString(s.app.out.paint(l, word))
+			} else {
+				above.WriteString(word)
+			}
+			above.WriteString(c.above[len(word):] + gap)
 			below.WriteString(c.below + gap)
 			at += w + len(gap)
 		}

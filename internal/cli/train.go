@@ -318,7 +318,7 @@ func (r *trainRun) explain(ctx context.Context, err error) error {
 		r.note("Stopped before the first step; nothing was kept.")
 		return sig
 	case stopped && errors.Is(err, train.ErrStopped) && !hasOtherCause(err):
-		r.note("Saved step %s. Go on with: %s", commas(r.view.saved), r.err.paint(cyan, r.command("train", "--resume", quotePath(r.job.Dir()))))
+		r.line("Saved step " + commas(r.view.saved) + ". Go on with: " + r.err.paint(cyan, r.command("train", "--resume", quotePath(r.job.Dir()))))
 		return sig
 	case errors.Is(err, train.ErrDiverged):
 		p := r.job.Plan()
@@ -346,7 +346,7 @@ func hasOtherCause(err error) bool {
 func (r *trainRun) finished() error {
 	r.view.close()
 	dir := r.flags.resume
-	r.note("%s is finished; nothing was changed. More: %s", dir, r.err.paint(cyan, r.command("train", "--resume", quotePath(dir), "--time", "10m")))
+	r.line(dir + " is finished; nothing was changed. More: " + r.err.paint(cyan, r.command("train", "--resume", quotePath(dir), "--time", "10m")))
 	if r.flags.json {
 		return r.writeJSON(map[string]string{"kind": "done", "model": dir})
 	}

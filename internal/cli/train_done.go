@@ -50,13 +50,16 @@ func (r *trainRun) sayResult(out train.Outcome) {
 		loss = u.loss(out.Best) + " " + u.label() + ", " + loss
 	}
 	head := fmt.Sprintf("Done in %s: valid %s (best, step %s)", duration(r.elapsed(out)), loss, commas(out.BestStep))
-	r.note("%s", r.err.paint(bold, wrap(head, "  ", r.err.columns())))
+	if r.err.terminal {
+		head = wrap(head, "  ", r.err.columns())
+	}
+	r.line(r.err.paint(bold, head))
 	for i, s := range out.Samples {
 		if i > 0 {
-			r.note("  |")
+			r.line("  |")
 		}
 		for _, line := range sampleLines(s, r.err.columns()-4) {
-			r.note("%s", strings.TrimRight("  | "+line, " "))
+			r.line(strings.TrimRight("  | "+line, " "))
 		}
 	}
 }
@@ -99,15 +102,15 @@ func (r *trainRun) sayNext(out train.Outcome) {
 	if s := r.job.Plan().Settings; s.Given("time") {
 		more = s.Time
 	}
-	r.note("%s", r.err.paint(bold, "Next"))
+	r.line(r.err.paint(bold, "Next"))
 	for _, c := range []string{
 		r.command(generate...),
 		r.scoreExample(dir),
 		r.command("train", "--resume", dir, "--time", fullDuration(more)),
 	} {
-		r.note("  %s", r.err.paint(cyan, c))
+		r.line("  " + r.err.paint(cyan, c))
 	}
-	r.note("Model folder:")
+	r.line("Model folder:")
 }
 
 // scoreExample scores a file that exists, or else a few words.
