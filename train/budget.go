@@ -1,6 +1,9 @@
 package train
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Replan is a change of the number of steps, decided after Step steps because
 // the machine turned out slower or faster than the plan had measured. It is
@@ -44,8 +47,11 @@ func (t *trainer) replan() {
 		return
 	}
 	r := Replan{Step: t.run.Step, Steps: t.run.Step + fit}
-	if b.Record != nil && b.Record(r) != nil {
-		return // without a record the run could not be repeated
+	if b.Record != nil {
+		if err := b.Record(r); err != nil { // without a record the run could not be repeated
+			t.emit(Event{Kind: EventWarning, Text: fmt.Sprintf("the number of steps stays as it is: %v", err)})
+			return
+		}
 	}
 	t.run.Steps = r.Steps
 	t.opts.Replans = append(t.opts.Replans, r)

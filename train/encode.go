@@ -75,5 +75,11 @@ func (j *Job) openData(ctx context.Context) error {
 	if t, v := j.ids.Train().Len(), j.ids.Valid().Len(); t != j.plan.Data.Train.Tokens || v != j.plan.Data.Valid.Tokens {
 		return fmt.Errorf("%s holds %d and %d tokens, the plan %d and %d: it is of another run", idsFile, t, v, j.plan.Data.Train.Tokens, j.plan.Data.Valid.Tokens)
 	}
+	if want := j.plan.Model.Vocab; j.tok.Size() != want || j.ids.Vocabulary() != want {
+		return fmt.Errorf("%s is for %d tokens, %s has %d, %s %d: they are not of one run", planFile, want, eval.TokenizerFile, j.tok.Size(), idsFile, j.ids.Vocabulary())
+	}
+	if err := j.plan.checkMemory(); err != nil {
+		return err
+	}
 	return j.plan.Data.CheckUnchanged(ctx)
 }

@@ -62,11 +62,25 @@ func (f folder) Last() (Snapshot, error) {
 	if err != nil {
 		return s, fmt.Errorf("train: %w", err)
 	}
-	if err := strictJSON(raw, &s.Run); err != nil {
+	if s.Run, err = parseState(raw); err != nil {
 		return s, fmt.Errorf("train: %s: %w", filepath.Join(path, stateFile), err)
 	}
 	s.Tensors, err = checkpoint.ReadSafetensorsFile(filepath.Join(path, arraysFile))
 	return s, err
+}
+
+// parseState reads a state.json and refuses what no run can be in.
+func parseState(raw []byte) (RunState, error) {
+	var r RunState
+	if err := strictJSON(raw, &r); err != nil {
+		return r, err
+	}
+	possible := r.Step >= 0 && r.Steps >= 0 && r.OptSteps >= 0 && r.Averaged >= 0 && r.Validated >= 0 && r.BestStep >= -1 &&
+		r.Waited >= 0 && r.LossCount >= 0 && r.Divergences >= 0 && r.LRScale > 0 && r.LRScale <= 1
+	if !possible {
+		return r, errors.New("a number in it is out of range; remove this checkpoint to go on from the one before")
+	}
+	return r, nil
 }
 
 // KeepBest replaces model.safetensors.

@@ -70,6 +70,9 @@ func parsePlan(raw []byte) (Plan, error) {
 	if p.Version != 1 {
 		return p, fmt.Errorf("train: %s has version %d, this program reads 1", planFile, p.Version)
 	}
+	if err := p.Settings.Validate(); err != nil {
+		return p, fmt.Errorf("train: %s: %w", planFile, err)
+	}
 	if p.Complete {
 		if err := p.Model.Validate(); err != nil {
 			return p, fmt.Errorf("train: %s: %w", planFile, err)

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -151,12 +149,6 @@ func stoppedBy(ctx context.Context, err error) error {
 		return ErrStopped
 	}
 	return err
-}
-
-// exists reports whether the folder has a file of that name.
-func (f folder) exists(name string) bool {
-	_, err := os.Stat(filepath.Join(f.dir, name))
-	return err == nil
 }
 
 // checkMemory refuses a model that this machine's memory cannot hold, before
