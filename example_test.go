@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"testing"
 
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/eval"
@@ -17,24 +19,27 @@ import (
 // counting is a text that a small model knows after a few hundred steps.
 var counting = strings.Repeat("one two three four five six seven eight nine ten\n", 600)
 
-// Train in 20 lines: a text file becomes a model folder, the same that the
-// command "refrain train" makes.
+// Train in 20 lines: learn makes of a text file a model folder, the same that
+// the command "refrain train" makes.
 func Example_train() {
-	dir := temporary()
+	dir, err := os.MkdirTemp("", "refrain-example-")
+	if err != nil {
+		log.Fatal(err)
+	}
 	defer os.RemoveAll(dir)
-	book, model := filepath.Join(dir, "book.txt"), filepath.Join(dir, "model")
+	book := filepath.Join(dir, "book.txt")
 	if err := os.WriteFile(book, []byte(counting), 0o600); err != nil {
 		log.Fatal(err)
 	}
 
-	outcome, err := learn(book, model)
+	outcome, err := learn(book, filepath.Join(dir, "model"))
 	if err != nil {
 		log.Fatal(err)
 	}
 	fmt.Println("steps:", outcome.Steps)
 	fmt.Println("perplexity below 1.1:", outcome.Result.Perplexity() < 1.1)
 	// Output:
-	// steps: 400
+	// steps: 300
 	// perplexity below 1.1: true
 }
 
@@ -47,7 +52,7 @@ func learn(book, dir string) (train.Outcome, error) {
 		return none, err
 	}
 	var s train.Settings // what is not set, the plan chooses
-	for name, value := range map[string]string{"steps": "400", "lr": "0.01", "nhid": "48", "batch-size": "8", "bptt": "32", "threads": "1"} {
+	for name, value := range map[string]string{"steps": "300", "lr": "0.01", "nhid": "32", "batch-size": "8", "bptt": "32", "threads": "1"} {
 		if err := s.Set(name, value, "flag"); err != nil {
 			return none, err
 		}
@@ -65,10 +70,7 @@ func learn(book, dir string) (train.Outcome, error) {
 // token. The model is read-only and serves any number of goroutines, each with
 // a stepper of its own; the loop allocates nothing but the text.
 func Example_embed() {
-	dir := learned()
-	defer os.RemoveAll(dir)
-
-	m, err := eval.Open(filepath.Join(dir, "model"))
+	m, err := eval.Open(counter())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -88,10 +90,7 @@ func Example_embed() {
 
 // Score lines: how surprising is each for the model, in bits a byte?
 func Example_score() {
-	dir := learned()
-	defer os.RemoveAll(dir)
-
-	m, err := eval.Open(filepath.Join(dir, "model"))
+	m, err := eval.Open(counter())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -111,10 +110,7 @@ func Example_score() {
 // Generate an answer piece by piece, as a service would stream it: whole
 // characters only, until a stop string.
 func Example_generate() {
-	dir := learned()
-	defer os.RemoveAll(dir)
-
-	m, err := eval.Open(filepath.Join(dir, "model"))
+	m, err := eval.Open(counter())
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -132,24 +128,30 @@ func Example_generate() {
 	// stop <nil>
 }
 
-// temporary makes a folder to be removed by the caller.
-func temporary() string {
-	dir, err := os.MkdirTemp("", "refrain-example-")
-	if err != nil {
-		log.Fatal(err)
-	}
-	return dir
-}
-
-// learned makes a temporary folder with a trained model in it.
-func learned() string {
-	dir := temporary()
-	book := filepath.Join(dir, "book.txt")
+// counter makes a model folder of the counting text, once for all examples.
+var counter = sync.OnceValue(func() string {
+	book := filepath.Join(scratch, "book.txt")
 	if err := os.WriteFile(book, []byte(counting), 0o600); err != nil {
 		log.Fatal(err)
 	}
-	if _, err := learn(book, filepath.Join(dir, "model")); err != nil {
+	model := filepath.Join(scratch, "model")
+	if _, err := learn(book, model); err != nil {
 		log.Fatal(err)
 	}
-	return dir
+	return model
+})
+
+// scratch is a folder that TestMain removes.
+var scratch string
+
+func TestMain(m *testing.M) {
+	var err error
+	if scratch, err = os.MkdirTemp("", "refrain-examples-"); err != nil {
+		log.Fatal(err)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(scratch); err != nil {
+		log.Print(err)
+	}
+	os.Exit(code)
 }
