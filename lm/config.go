@@ -43,10 +43,11 @@ type Config struct {
 	Layers int  `json:"nlayers"` // number of recurrent layers
 	Tied   bool `json:"tied"`    // decoder.weight is encoder.weight; a projection joins the widths if they differ
 
-	DropoutInput  float64 `json:"dropout_input"`  // after the embedding
-	DropoutLayer  float64 `json:"dropout_layer"`  // between recurrent layers
-	DropoutOutput float64 `json:"dropout_output"` // before the head
-	Variational   bool    `json:"variational"`    // one mask a window and lane (Gal and Ghahramani 2016) instead of one a step
+	DropoutInput  float64 `json:"dropout_input"`            // after the embedding
+	DropoutLayer  float64 `json:"dropout_layer"`            // between recurrent layers
+	DropoutOutput float64 `json:"dropout_output"`           // before the head
+	DropoutWeight float64 `json:"dropout_weight,omitempty"` // of recurrent weights (Merity et al. 2018)
+	Variational   bool    `json:"variational"`              // one mask a window and lane (Gal and Ghahramani 2016) instead of one a step
 }
 
 // withDefaults fills what a zero field means.
@@ -118,7 +119,7 @@ func (c Config) Validate() error {
 	for _, d := range []struct {
 		name string
 		p    float64
-	}{{"dropout_input", c.DropoutInput}, {"dropout_layer", c.DropoutLayer}, {"dropout_output", c.DropoutOutput}} {
+	}{{"dropout_input", c.DropoutInput}, {"dropout_layer", c.DropoutLayer}, {"dropout_output", c.DropoutOutput}, {"dropout_weight", c.DropoutWeight}} {
 		if !(d.p >= 0 && d.p < 1) {
 			bad("%s %v is outside [0, 1)", d.name, d.p)
 		}

@@ -20,15 +20,16 @@ type block interface {
 }
 
 // Model is a recurrent language model. Its weights are read-only to every
-// method but [Model.Backward] (which touches gradients alone) and
-// [Model.SetTensors], so one model serves any number of goroutines, each with
-// its own [Stepper] or [Tape].
+// method but [Model.Backward] (which touches gradients alone),
+// [Model.SetTensors] and [Model.DropWeights], so one model serves any number of
+// goroutines, each with its own [Stepper] or [Tape].
 type Model struct {
 	cfg    Config
 	embed  *nn.Embedding
 	blocks []block
 	head   *nn.Head
 	params []*nn.Param
+	drop   *nn.WeightDrop // nil without weight dropout
 }
 
 // Config returns what the model was built from.
@@ -79,6 +80,9 @@ func build(cfg Config) (*Model, error) {
 	}
 	m.head = nn.NewHead(weight, nn.NewParam("decoder.bias", cfg.Vocab))
 	m.collectParams()
+	if cfg.DropoutWeight > 0 {
+		m.drop = nn.NewWeightDrop(cfg.DropoutWeight, m.params)
+	}
 	return m, nil
 }
 
@@ -132,6 +136,28 @@ func (m *Model) Refresh(pool *parallel.Pool, train bool) {
 		b.Refresh(pool, train)
 	}
 	m.head.Refresh(pool, train)
+}
+
+// DropWeights puts recurrent weights with weight dropout in place for one
+// training window, until [Model.RestoreWeights]; other methods may not run on
+// the model in between but Loss and Backward. Without weight dropout both do
+// nothing.
+func (m *Model) DropWeights(mode nn.Mode) {
+	if m.drop == nil {
+		return
+	}
+	m.drop.Drop(mode)
+	for _, b := range m.blocks {
+		b.Refresh(mode.Pool, true)
+	}
+}
+
+// RestoreWeights ends the window that [Model.DropWeights] began: it puts the
+// whole weights back and leaves their gradients. [Model.Refresh] is due.
+func (m *Model) RestoreWeights(mode nn.Mode) {
+	if m.drop != nil {
+		m.drop.Restore(mode)
+	}
 }
 
 // State is the recurrent state of B lanes, a part list for each block.

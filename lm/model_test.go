@@ -31,6 +31,7 @@ var shapes = []struct {
 	{"gru after", lm.Config{Cell: lm.GRU, Vocab: 13, EmSize: 6, Hidden: 7, Layers: 2}},
 	{"gru before", lm.Config{Cell: lm.GRU, GRUReset: "before", Vocab: 13, EmSize: 6, Hidden: 7, Layers: 2}},
 	{"dropout", lm.Config{Cell: lm.LSTM, Vocab: 13, EmSize: 6, Hidden: 7, Layers: 2, DropoutInput: 0.2, DropoutLayer: 0.3, DropoutOutput: 0.4}},
+	{"dropped weights", lm.Config{Cell: lm.LSTM, Vocab: 13, EmSize: 6, Hidden: 7, Layers: 2, DropoutWeight: 0.4}},
 	{"variational", lm.Config{Cell: lm.GRU, Vocab: 13, EmSize: 6, Hidden: 7, Layers: 2, DropoutInput: 0.2, DropoutLayer: 0.3, DropoutOutput: 0.4, Variational: true}},
 }
 
@@ -83,14 +84,16 @@ func TestGradients(t *testing.T) {
 			tape := lm.Tape{Mode: nn.Mode{Train: true, Seed: 5, Step: 9}, Scale: 1}
 			loss := func() float64 {
 				m.Refresh(nil, true)
+				m.DropWeights(tape.Mode)
 				sum, _ := m.Loss(&tape, in, want, m.NewState(lanes))
+				m.Backward(&tape)
+				m.RestoreWeights(tape.Mode)
 				return sum
 			}
 			for _, p := range m.Params() {
 				p.ZeroGrad()
 			}
 			loss()
-			m.Backward(&tape)
 			grads := map[string][]float32{}
 			for _, p := range m.Params() {
 				grads[p.Name] = append([]float32(nil), p.Grad...)

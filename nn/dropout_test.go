@@ -59,6 +59,54 @@ func TestDropoutMask(t *testing.T) {
 	}
 }
 
+func TestWeightDrop(t *testing.T) {
+	const in, h, p = 5, 40, 0.3
+	l := nn.NewLSTM("rnn", 0, in, h, nn.TwoBiases)
+	for i, q := range l.Params() {
+		copy(q.Value, random(uint64(i), len(q.Value), 1))
+	}
+	before := map[string][]float32{}
+	for _, q := range l.Params() {
+		before[q.Name] = clone(q.Value)
+	}
+	whh := l.Params()[1]
+	d := nn.NewWeightDrop(p, l.Params())
+	drop := func(m nn.Mode) []float32 {
+		d.Drop(m)
+		dropped := clone(whh.Value)
+		copy(whh.Grad, before[whh.Name])
+		d.Restore(m)
+		sameBits(t, "gradient, masked like the weight", whh.Grad, dropped)
+		for _, q := range l.Params() {
+			sameBits(t, q.Name+" after Restore", q.Value, before[q.Name])
+		}
+		return dropped
+	}
+	whh.ZeroGrad()
+	m := nn.Mode{Train: true, Seed: 4, Step: 9}
+	dropped := drop(m)
+	zeros := 0
+	for i, v := range dropped {
+		switch v {
+		case 0:
+			zeros++
+		case before[whh.Name][i] * (1 / (1 - float32(p))):
+		default:
+			t.Fatalf("weight %v became %v", before[whh.Name][i], v)
+		}
+	}
+	rate, deviation := float64(zeros)/float64(len(dropped)), math.Sqrt(p*(1-p)/float64(len(dropped)))
+	if math.Abs(rate-p) > 4*deviation {
+		t.Errorf("dropped %v of the weights, want %v ± %v", rate, p, 4*deviation)
+	}
+	sameBits(t, "same seed and step", drop(m), dropped)
+	for name, other := range map[string]nn.Mode{"seed": {Train: true, Seed: 5, Step: 9}, "step": {Train: true, Seed: 4, Step: 10}} {
+		if equal(drop(other), dropped) {
+			t.Errorf("another %s gives the same mask", name)
+		}
+	}
+}
+
 func equal(a, b []float32) bool {
 	for i := range a {
 		if a[i] != b[i] {

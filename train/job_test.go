@@ -65,7 +65,7 @@ func settings(t testing.TB, pairs ...string) train.Settings {
 }
 
 // tiny is a run of a second or less.
-var tiny = []string{"steps=40", "nhid=16", "emsize=8", "batch-size=4", "bptt=16", "dropout=0.1", "lr=0.01", "valid-every=10", "save-every=8", "average=0.3"}
+var tiny = []string{"steps=40", "nhid=16", "emsize=8", "batch-size=4", "bptt=16", "dropout=0.1", "dropout-weight=0.1", "lr=0.01", "valid-every=10", "save-every=8", "average=0.3"}
 
 func quiet(train.Event) {}
 

@@ -125,8 +125,10 @@ func (t *trainer) step() error {
 	if t.opts.SumTime {
 		t.tape.Scale = 1 / float32(t.batch.B)
 	}
+	t.m.DropWeights(t.tape.Mode)
 	sum, n := t.m.Loss(&t.tape, t.batch.Inputs, t.batch.Targets, t.state)
 	t.m.Backward(&t.tape)
+	t.m.RestoreWeights(t.tape.Mode)
 	t.stepLoss = sum / float64(n)
 	t.norm = optim.GlobalNorm(t.pool, t.params)
 	t.lossSum += sum

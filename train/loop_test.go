@@ -41,7 +41,7 @@ func stream(t testing.TB, ids data.Reader) *data.Stream {
 	return s
 }
 
-var small = lm.Config{Cell: lm.GRU, Vocab: 10, EmSize: 8, Hidden: 16, DropoutOutput: 0.1}
+var small = lm.Config{Cell: lm.GRU, Vocab: 10, EmSize: 8, Hidden: 16, DropoutOutput: 0.1, DropoutWeight: 0.1}
 
 func options() train.Options {
 	return train.Options{

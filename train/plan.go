@@ -149,7 +149,7 @@ func (s Settings) modelConfig(vocab int) lm.Config {
 	c := lm.Config{
 		Version: lm.Version, Kind: lm.KindRecurrent, Cell: lm.Cell(s.Cell), Bias: s.Bias,
 		Vocab: vocab, EmSize: s.EmSize, Hidden: s.Hidden, Layers: s.Layers, Tied: s.Tied,
-		DropoutInput: s.DropoutInput, DropoutLayer: s.DropoutLayer, DropoutOutput: s.DropoutOutput, Variational: s.Variational,
+		DropoutInput: s.DropoutInput, DropoutLayer: s.DropoutLayer, DropoutOutput: s.DropoutOutput, DropoutWeight: s.DropoutWeight, Variational: s.Variational,
 	}
 	switch c.Cell {
 	case lm.RNN:
@@ -275,6 +275,7 @@ func (s *Settings) chooseLearning(passes float64) {
 		in = drop
 	}
 	s.choose("dropout-input", format(in))
+	s.choose("dropout-weight", "0")
 	s.choose("dropout", format(drop))
 }
 

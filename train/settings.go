@@ -36,6 +36,7 @@ type Settings struct {
 	DropoutInput  float64 `json:"dropout_input"`
 	DropoutLayer  float64 `json:"dropout_layer"`
 	DropoutOutput float64 `json:"dropout_output"`
+	DropoutWeight float64 `json:"dropout_weight"`
 	Variational   bool    `json:"variational"`
 	Init          string  `json:"init"`
 	InitRange     float64 `json:"init_range"`
@@ -110,6 +111,7 @@ var flags = []Flag{
 	{"dropout-input", "Model", "dropout after the embedding", "", func(s *Settings) any { return &s.DropoutInput }},
 	{"dropout-layer", "Model", "dropout between layers", "", func(s *Settings) any { return &s.DropoutLayer }},
 	{"dropout-output", "Model", "dropout before the output", "", func(s *Settings) any { return &s.DropoutOutput }},
+	{"dropout-weight", "Model", "dropout of recurrent weights, one mask a window (AWD-LSTM)", "", func(s *Settings) any { return &s.DropoutWeight }},
 	{"variational", "Model", "one dropout mask a window instead of one a step", "false", func(s *Settings) any { return &s.Variational }},
 	{"nonlinearity", "Model", "of the rnn cell: tanh or relu", "tanh", func(s *Settings) any { return &s.Nonlinearity }},
 	{"gru-reset", "Model", "gru resets before or after the product", "after", func(s *Settings) any { return &s.GRUReset }},
@@ -327,7 +329,7 @@ func (s Settings) validateRanges(bad func(string, ...any)) {
 		min, max float64 // given values lie in [min, max)
 	}{
 		{"dropout", s.Dropout, 0, 1}, {"dropout-input", s.DropoutInput, 0, 1},
-		{"dropout-layer", s.DropoutLayer, 0, 1}, {"dropout-output", s.DropoutOutput, 0, 1},
+		{"dropout-layer", s.DropoutLayer, 0, 1}, {"dropout-output", s.DropoutOutput, 0, 1}, {"dropout-weight", s.DropoutWeight, 0, 1},
 		{"lr", s.LR, 1e-12, 1e6}, {"weight-decay", s.WeightDecay, 0, 1e3},
 		{"beta1", s.Beta1, 0, 1}, {"beta2", s.Beta2, 0, 1}, {"eps", s.Eps, 0, 1},
 		{"clip", s.Clip, 0, 1e12}, {"clip-value", s.ClipValue, 0, 1e12},

@@ -24,7 +24,7 @@ var peerNames = map[string]string{
 	"max-iters": "steps", "num-iters": "steps", "iterations": "steps", "iters": "steps", "max-steps": "steps", "max-update": "steps", "updates": "steps", "num-train-steps": "steps",
 	"grad-clip": "clip", "max-grad-norm": "clip", "clip-norm": "clip", "clipnorm": "clip", "gradient-clip": "clip", "clip-grad": "clip", "clip-gradient": "clip", "grad-clip-norm": "clip",
 	"clipvalue": "clip-value", "drop": "dropout", "dropout-rate": "dropout", "drop-rate": "dropout", "keep-prob": "dropout",
-	"dropouti": "dropout-input", "dropouth": "dropout-layer", "dropouto": "dropout-output", "recurrent-dropout": "variational",
+	"dropouti": "dropout-input", "dropouth": "dropout-layer", "dropouto": "dropout-output", "wdrop": "dropout-weight", "weight-drop": "dropout-weight", "recurrent-dropout": "dropout-weight",
 	"wd": "weight-decay", "wdecay": "weight-decay", "l2": "weight-decay", "decay": "weight-decay",
 	"optim": "optimizer", "optimiser": "optimizer", "lr-scheduler": "schedule", "scheduler": "schedule", "lr-schedule": "schedule",
 	"learning-rate-decay": "lr-decay", "lr-shrink": "lr-decay", "learning-rate-decay-after": "lr-hold", "decay-rate": "lr-decay",

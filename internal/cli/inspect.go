@@ -124,6 +124,9 @@ func (a *app) sayModel(i *inspected) {
 		}
 		parts = append(parts, fmt.Sprintf("%s %g input, %g layers, %g output", kind, c.DropoutInput, c.DropoutLayer, c.DropoutOutput))
 	}
+	if c.DropoutWeight > 0 {
+		parts = append(parts, fmt.Sprintf("weight dropout %g", c.DropoutWeight))
+	}
 	fmt.Fprintln(a.out.w, strings.Join(parts, ", "))
 }
 
