@@ -11,7 +11,56 @@
 // function of that plan and the text, not of time, threads, or of being
 // stopped and resumed in between.
 //
-// Truncated backpropagation through time follows Williams and Peng (1990);
+// Losses are nats a token unless a name says otherwise; windows are [T,B], T
+// tokens of B lanes; times are durations of the wall clock, and [Plan] counts
+// bytes.
+//
+// # What the plan chooses
+//
+// Whatever is given, by flag, environment, config file or recipe, stays as it
+// is. What is left open is decided in this order, and plan.json and the dry run
+// say what was decided:
+//
+//  1. Batch and window: 32 lanes of 100 tokens, 35 for words; halved until the
+//     text has a few steps to offer.
+//  2. Speed, for a budget in time: one layer of 256 units is trained for a
+//     sixtieth of the time, 2 s at most. The fastest third of its steps counts, so
+//     that a burst of other work does not shrink the plan.
+//  3. Size: one layer with √(operations/60) recurrent weights, at the nearest of a
+//     few widths from 32 to 1536; operations are the floating-point operations
+//     that the rest of the budget can spend on training. That is the shape of
+//     compute-optimal scaling (Hoffmann et al. 2022) with a constant fitted on
+//     small texts. Embeddings are 64 wide; for words 256 and tied.
+//  4. Learning: Adam at 0.004 (0.001 for rnn), warmed up over 3 % of the run and
+//     cooled down to zero over its last 60 %; gradients clipped to norm 1; the
+//     more passes over the text, the more dropout, from none below 2 passes to
+//     0.5 above 20.
+//  5. Steps: the chosen model is timed for a thirtieth of the time, 4 s at most; 93 %
+//     of what is left, less a reserve for the work after training, goes into
+//     steps.
+//  6. Validations: about twenty, fewer where they would take more than a twentieth
+//     of the time; checkpoints about twenty.
+//
+// While it runs, a timed run compares its projected end with the deadline, fifty
+// times, and changes the number of steps where the two are apart by more than 2 %
+// of the time left. The change is recorded in the plan ([Replan]), so that a
+// repeated run has the same bits.
+//
+// A budget in steps or passes measures nothing, so that one command gives one
+// plan on every machine; the size then follows from the number of tokens.
+//
+// # Errors
+//
+// [ErrStopped] comes when the context ends, after saving; [ErrDiverged] when the
+// loss ran away three times; [ErrFinished] when there is nothing to resume. A
+// folder held by another run matches checkpoint.ErrLocked, a full disk
+// checkpoint.ErrDiskFull. All others are one line that says what to do. Prepare
+// and Resume call their last argument with every event: it must not be nil.
+//
+// # Sources
+//
+// Truncated backpropagation through time follows Williams and Peng (1990), states
+// zeroed at random Melis, Dyer and Blunsom (2018);
 // what is dropped out, clipped, scheduled and averaged is in packages nn and
-// optim.
+// optim, published settings are in [Recipe].
 package train
