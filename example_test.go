@@ -70,7 +70,8 @@ func learn(book, dir string) (train.Outcome, error) {
 // token. The model is read-only and serves any number of goroutines, each with
 // a stepper of its own; the loop allocates nothing but the text.
 func Example_embed() {
-	m, err := eval.Open(counter())
+	model := counter() // the path of a model folder
+	m, err := eval.Open(model)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -90,7 +91,8 @@ func Example_embed() {
 
 // Score lines: how surprising is each for the model, in bits a byte?
 func Example_score() {
-	m, err := eval.Open(counter())
+	model := counter() // the path of a model folder
+	m, err := eval.Open(model)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -110,7 +112,8 @@ func Example_score() {
 // Generate an answer piece by piece, as a service would stream it: whole
 // characters only, until a stop string.
 func Example_generate() {
-	m, err := eval.Open(counter())
+	model := counter() // the path of a model folder
+	m, err := eval.Open(model)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -16,4 +16,12 @@
 // ln 2 and the raw bytes covered; there are none where the tokenizer lost
 // something (an unknown word, lower-casing), since then the bytes were not
 // predicted.
+//
+// # Errors
+//
+// [Open] tells a folder that is not there, one whose run was stopped too early,
+// one that is damaged and one of a newer kind apart, in one line that says what
+// to do. Measuring returns the reading's errors and the context's; a text with
+// fewer than two tokens is one. Wherever a *parallel.Pool is taken, nil means the
+// caller's goroutine alone, with the same bits.
 package eval

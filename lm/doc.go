@@ -16,4 +16,14 @@
 // carry PyTorch's names (encoder.weight, rnn.weight_ih_l0, ..., decoder.bias),
 // so that a module made of nn.Embedding, nn.LSTM (GRU, RNN) and nn.Linear
 // loads it with load_state_dict(strict=True).
+//
+// # Errors
+//
+// [Load] and its like return one line that names the file and what does not fit:
+// unknown keys, a version or kind of another program, tensors missing, too many
+// or of another shape. A damaged file matches checkpoint.ErrDamaged, a missing one
+// os.ErrNotExist. Sizes are checked before memory is taken, so a folder from
+// a stranger is safe to open. Ids outside the vocabulary, windows that do not
+// divide into their lanes and steppers of another model are mistakes of the
+// program and panic.
 package lm

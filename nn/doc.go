@@ -55,4 +55,10 @@
 // Row vectors; σ is the logistic function; h₋₁ is the state of the step
 // before; gates are ordered and weights named as PyTorch orders and names
 // them: weight_ih [G·H,In], weight_hh [G·H,H], bias_ih and bias_hh [G·H].
+//
+// # Errors and sources
+//
+// Only [InitConfig.Validate] and [Initialize] return errors. Slices of the wrong
+// length panic, with the length got and the one wanted. Each type names the paper
+// of its equations.
 package nn
