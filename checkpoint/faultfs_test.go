@@ -70,6 +70,17 @@ func (f *faultFS) Create(name string) (checkpoint.Handle, error) {
 	return &faultHandle{h, f, name}, nil
 }
 
+func (f *faultFS) Append(name string) (checkpoint.Handle, error) {
+	if err := f.next("append " + filepath.Base(name)); err != nil {
+		return nil, err
+	}
+	h, err := checkpoint.OS{}.Append(name)
+	if err != nil {
+		return nil, err
+	}
+	return &faultHandle{h, f, name}, nil
+}
+
 func (f *faultFS) Mkdir(name string) error {
 	if err := f.next("mkdir " + filepath.Base(name)); err != nil {
 		return err

@@ -19,6 +19,7 @@ type Handle interface {
 // operating system. [OS] is the real one; tests stand between.
 type FS interface {
 	Create(name string) (Handle, error) // a new file; an old one, or a link, of that name is removed first
+	Append(name string) (Handle, error) // a file that exists, to write on at its end
 	Mkdir(name string) error            // fails where name exists
 	Rename(from, to string) error       // a file replaces a file; a folder needs a free name
 	Remove(name string) error           // with all that is in it; a missing name is no error
@@ -35,6 +36,15 @@ func (OS) Create(name string) (Handle, error) {
 		return nil, err
 	}
 	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+}
+
+// Append opens a file for writing at its end.
+func (OS) Append(name string) (Handle, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return nil, err // not a nil *os.File in a Handle
+	}
+	return f, nil
 }
 
 // Mkdir makes one folder.

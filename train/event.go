@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
+	"github.com/refrain-lm/refrain/checkpoint"
 )
 
 // The kinds of events, in the order a run meets them.
@@ -150,8 +152,12 @@ func parseMetrics(r io.Reader) ([]Event, error) {
 	}
 }
 
-// metrics appends events to metrics.jsonl.
-type metrics struct{ f *os.File }
+// metrics appends events to metrics.jsonl. What a full disk does not take waits
+// and goes before the next event, so that no line is lost or torn.
+type metrics struct {
+	f       checkpoint.Handle
+	waiting []byte
+}
 
 // openMetrics opens the folder's metrics.jsonl and drops every event that a run
 // resumed at step will write again: those after it, and where the phase began
@@ -179,14 +185,34 @@ func (f folder) openMetrics(step, from int64) (*metrics, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(filepath.Join(f.dir, metricsFile), os.O_WRONLY|os.O_APPEND, 0o644)
+	file, err := f.disk.Append(filepath.Join(f.dir, metricsFile))
 	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
 	}
-	return &metrics{file}, nil
+	return &metrics{f: file}, nil
 }
 
-func (m *metrics) write(e Event) error { return writeEvent(m.f, e) }
+// write adds an event; close tells of those that could not be written.
+func (m *metrics) write(e Event) error {
+	var line bytes.Buffer
+	if err := writeEvent(&line, e); err != nil {
+		return err
+	}
+	m.waiting = append(m.waiting, line.Bytes()...)
+	_ = m.flush()
+	return nil
+}
+
+func (m *metrics) flush() error {
+	n, err := m.f.Write(m.waiting)
+	m.waiting = m.waiting[:copy(m.waiting, m.waiting[n:])]
+	if err != nil {
+		return fmt.Errorf("train: %s: %w", metricsFile, err)
+	}
+	return nil
+}
+
+func (m *metrics) close() error { return errors.Join(m.flush(), m.f.Sync(), m.f.Close()) }
 
 func writeEvent(w io.Writer, e Event) error {
 	line, err := json.Marshal(e)
@@ -198,5 +224,3 @@ func writeEvent(w io.Writer, e Event) error {
 	}
 	return nil
 }
-
-func (m *metrics) close() error { return errors.Join(m.f.Sync(), m.f.Close()) }

@@ -84,14 +84,10 @@ func parseState(raw []byte) (RunState, error) {
 }
 
 // KeepBest replaces model.safetensors.
-func (f folder) KeepBest(m *lm.Model) error {
-	err := checkpoint.ReplaceFile(f.disk, filepath.Join(f.dir, lm.WeightsFile), func(w io.Writer) error {
-		return checkpoint.WriteSafetensors(w, m.Tensors())
+func (f folder) KeepBest(weights []checkpoint.Tensor) error {
+	return checkpoint.ReplaceFile(f.disk, filepath.Join(f.dir, lm.WeightsFile), func(w io.Writer) error {
+		return checkpoint.WriteSafetensors(w, weights)
 	})
-	if err != nil {
-		return fmt.Errorf("train: saving the best model: %w", err)
-	}
-	return nil
 }
 
 // LoadBest reads model.safetensors into m, if it is there.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/refrain-lm/refrain/checkpoint"
 	"github.com/refrain-lm/refrain/data"
@@ -42,7 +43,7 @@ type Snapshot struct {
 type Keeper interface {
 	Save(Snapshot) error
 	Last() (Snapshot, error) // ErrNoSnapshot if nothing was saved
-	KeepBest(*lm.Model) error
+	KeepBest([]checkpoint.Tensor) error // the weights by name
 	LoadBest(*lm.Model) error
 }
 
@@ -68,8 +69,8 @@ func (k *memory) Last() (Snapshot, error) {
 	return *k.last, nil
 }
 
-func (k *memory) KeepBest(m *lm.Model) error {
-	k.best = clone(m.Tensors())
+func (k *memory) KeepBest(weights []checkpoint.Tensor) error {
+	k.best = clone(weights)
 	return nil
 }
 
@@ -111,8 +112,36 @@ func (t *trainer) arrays() []checkpoint.Tensor {
 	return out
 }
 
+// keepBest hands weights to the keeper. Where it cannot take them a copy waits;
+// save tries again, before it saves a state that knows of them.
+func (t *trainer) keepBest(weights []checkpoint.Tensor) error {
+	if err := t.keep.KeepBest(weights); err != nil {
+		t.waiting = clone(weights)
+		return fmt.Errorf("train: saving the best model: %w", err)
+	}
+	t.waiting = nil
+	return nil
+}
+
+// keepWaiting keeps the best weights if they still wait for that.
+func (t *trainer) keepWaiting() error {
+	if t.waiting == nil {
+		return nil
+	}
+	return t.keepBest(t.waiting)
+}
+
+// goOn tells of something that could not be saved now; the next save tries again.
+func (t *trainer) goOn(err error) {
+	text := strings.TrimPrefix(err.Error(), "train: ")
+	t.emit(Event{Kind: EventWarning, Text: text + "; training goes on, and the next save tries again"})
+}
+
 // save hands the run's state to the keeper.
 func (t *trainer) save() error {
+	if err := t.keepWaiting(); err != nil {
+		return err
+	}
 	r := t.run
 	r.Cursor, r.OptSteps = t.stream.Cursor(), t.opt.Steps()
 	r.LossSum, r.LossCount = t.lossSum, t.lossCount

@@ -62,6 +62,9 @@ type Report struct {
 // validate and keep the best; now and then save. A loss that is NaN, infinite
 // or running away sends it back to the last saved state at half the learning
 // rate, twice; the third time it gives up with ErrDiverged.
+//
+// A save that fails on the way is a warning, and the next one tries again: what
+// was saved before is whole. The first and the last save must succeed.
 func Run(ctx context.Context, m *lm.Model, s *data.Stream, o Options) (Report, error) {
 	pool := parallel.New(o.Threads)
 	defer pool.Close()
@@ -73,12 +76,15 @@ func Run(ctx context.Context, m *lm.Model, s *data.Stream, o Options) (Report, e
 		if err := t.validate(ctx); err != nil {
 			return t.stopped(ctx, err)
 		}
-		if t.due(t.opts.SaveEvery) && t.saved < t.run.Step {
+		if (t.due(t.opts.SaveEvery) || t.ended()) && t.saved < t.run.Step {
 			if err := t.save(); err != nil {
-				return t.report(), err
+				if t.ended() {
+					return t.report(), err
+				}
+				t.goOn(err)
 			}
 		}
-		if t.run.Step >= t.run.Steps || t.opts.Patience > 0 && t.run.Waited >= t.opts.Patience {
+		if t.ended() {
 			return t.finish()
 		}
 		if ctx.Err() != nil {
@@ -103,6 +109,11 @@ func (t *trainer) stopped(ctx context.Context, err error) (Report, error) {
 		return t.report(), err
 	}
 	return t.report(), errors.Join(ErrStopped, t.save())
+}
+
+// ended reports whether the last step is done.
+func (t *trainer) ended() bool {
+	return t.run.Step >= t.run.Steps || t.opts.Patience > 0 && t.run.Waited >= t.opts.Patience
 }
 
 // due reports whether the step just done is a multiple of every, or the last.
@@ -222,7 +233,10 @@ func (t *trainer) retreat() error {
 	t.run.Smooth, t.run.SmoothMin = 0, math.MaxFloat64
 	t.emit(Event{Kind: EventWarning, Text: fmt.Sprintf("loss %.4g at step %d; back to step %d, learning rate halved (%d of 2)",
 		loss, at, t.run.Step, t.run.Divergences)})
-	return t.save() // so that a resumed run knows
+	if err := t.save(); err != nil { // so that a resumed run knows
+		t.goOn(err)
+	}
+	return nil
 }
 
 // validate measures the weights where that is due. A validation that is
@@ -261,7 +275,10 @@ func (t *trainer) measure(ctx context.Context) (loss float64, best bool, err err
 		return loss, false, nil
 	}
 	t.run.Best, t.run.BestStep, t.run.Waited = loss, t.run.Step, 0
-	return loss, true, t.keep.KeepBest(t.m)
+	if err := t.keepBest(t.m.Tensors()); err != nil {
+		t.goOn(err)
+	}
+	return loss, true, nil
 }
 
 // averaged reports whether there is a mean of weights to look at.
@@ -281,7 +298,7 @@ func (t *trainer) finish() (Report, error) {
 		t.swapAverage()
 	}
 	if t.valid == nil {
-		return t.report(), t.keep.KeepBest(t.m)
+		return t.report(), t.keepBest(t.m.Tensors())
 	}
 	if swapped {
 		loss, best, err := t.measure(context.Background())
@@ -291,6 +308,9 @@ func (t *trainer) finish() (Report, error) {
 		e := t.event(EventValid)
 		e.Valid, e.Best = loss, best
 		t.emit(e)
+	}
+	if err := t.keepWaiting(); err != nil {
+		return t.report(), err
 	}
 	return t.report(), t.keep.LoadBest(t.m)
 }

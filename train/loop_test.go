@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/refrain-lm/refrain/checkpoint"
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/lm"
 	"github.com/refrain-lm/refrain/nn"
@@ -146,7 +147,13 @@ func (k *memoryKeeper) Last() (train.Snapshot, error) {
 	return *k.last, nil
 }
 
-func (k *memoryKeeper) KeepBest(m *lm.Model) error { k.best = weights(m); return nil }
+func (k *memoryKeeper) KeepBest(ts []checkpoint.Tensor) error {
+	k.best = nil
+	for _, t := range ts {
+		k.best = append(k.best, t.Data...)
+	}
+	return nil
+}
 
 func (k *memoryKeeper) LoadBest(m *lm.Model) error {
 	at := 0

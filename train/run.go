@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -77,8 +78,13 @@ func (j *Job) Run(ctx context.Context, on func(Event)) (Outcome, error) {
 }
 
 func (j *Job) recordReplan(r Replan) error {
-	j.plan.Replans = append(j.plan.Replans, r)
-	return j.folder.writeJSON(planFile, j.plan)
+	before := j.plan.Replans
+	j.plan.Replans = append(slices.Clone(before), r)
+	err := j.folder.writeJSON(planFile, j.plan)
+	if err != nil {
+		j.plan.Replans = before // the run will not obey what is not recorded
+	}
+	return err
 }
 
 // preview is one line the model writes now, with the same seed each time.

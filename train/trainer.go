@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/refrain-lm/refrain/checkpoint"
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/internal/parallel"
 	"github.com/refrain-lm/refrain/lm"
@@ -30,6 +31,8 @@ type trainer struct {
 	batch data.Batch
 	run   RunState
 	saved int64 // step of the last save
+
+	waiting []checkpoint.Tensor // best weights that could not be kept yet
 
 	lossSum   float64 // since the last report
 	lossCount int
