@@ -38,6 +38,9 @@ var goPackages = []string{
 	"text/template/parse", "time", "unicode/utf16", "unicode/utf8",
 }
 
+// GoSourcesName is the Name of what [GoSources] returns.
+const GoSourcesName = "Go's standard library"
+
 // GoSources returns text that is on every machine with Go: readable packages
 // of the standard library, without tests, generated files and licence headers,
 // at most 8 MiB as one source. It looks in $GOROOT, then asks the go command. Go may be missing:
@@ -70,7 +73,7 @@ func GoSources() ([]Source, error) {
 		return nil, errors.New("data: no Go sources on this machine: pass a text file: refrain train book.txt")
 	}
 	open := func() (io.ReadCloser, error) { return &filesReader{files: files, hash: sha256.New()}, nil }
-	return []Source{{Name: "Go's standard library", Size: total, Open: open}}, nil
+	return []Source{{Name: GoSourcesName, Size: total, Open: open}}, nil
 }
 
 // goFile returns the text of a file if it is one to learn from: without the

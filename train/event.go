@@ -206,13 +206,22 @@ func (m *metrics) write(e Event) error {
 func (m *metrics) flush() error {
 	n, err := m.f.Write(m.waiting)
 	m.waiting = m.waiting[:copy(m.waiting, m.waiting[n:])]
+	return err
+}
+
+func (m *metrics) close() error {
+	err := m.flush()
+	if err == nil {
+		err = m.f.Sync()
+	}
+	if cerr := m.f.Close(); err == nil {
+		err = cerr
+	}
 	if err != nil {
 		return fmt.Errorf("train: %s: %w", metricsFile, err)
 	}
 	return nil
 }
-
-func (m *metrics) close() error { return errors.Join(m.flush(), m.f.Sync(), m.f.Close()) }
 
 func writeEvent(w io.Writer, e Event) error {
 	line, err := json.Marshal(e)

@@ -1,7 +1,5 @@
 package train
 
-import "github.com/refrain-lm/refrain/checkpoint"
-
 // The parsers, for fuzzing without files.
 var (
 	ParsePlan    = parsePlan
@@ -9,5 +7,8 @@ var (
 	ParseMetrics = parseMetrics
 )
 
-// SetDisk lets a test stand between a job and its disk.
-func (j *Job) SetDisk(disk checkpoint.FS) { j.folder.disk = disk }
+// Prepare and Resume on a disk of the test's own.
+var (
+	PrepareOn = prepareOn
+	ResumeOn  = resumeOn
+)

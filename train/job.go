@@ -64,6 +64,10 @@ func (j *Job) Close() error {
 // Prepare makes the run's folder, reads and encodes the text, measures this
 // machine where the budget is a time, and writes the plan.
 func Prepare(ctx context.Context, s Settings, in Input, on func(Event)) (*Job, error) {
+	return prepareOn(ctx, checkpoint.OS{}, s, in, on)
+}
+
+func prepareOn(ctx context.Context, disk checkpoint.FS, s Settings, in Input, on func(Event)) (*Job, error) {
 	if in.Started.IsZero() {
 		in.Started = time.Now()
 	}
@@ -74,8 +78,9 @@ func Prepare(ctx context.Context, s Settings, in Input, on func(Event)) (*Job, e
 	if err := s.Validate(); err != nil {
 		return nil, err
 	}
-	j := &Job{folder: folder{dir: in.Out, disk: checkpoint.OS{}}, temp: in.DryRun}
+	j := &Job{folder: folder{dir: in.Out, disk: disk}, temp: in.DryRun}
 	j.plan = Plan{Version: 1, Command: in.Command, Settings: s, Paths: names(in.Sources), Valid: names(in.Valid)}
+	j.plan.Data = data.Corpus{Sources: places(in.Sources), ValidSources: places(in.Valid)}
 	if err := j.makeFolder(); err != nil {
 		return nil, err
 	}
@@ -89,6 +94,15 @@ func names(src []data.Source) []string {
 	out := []string{}
 	for _, s := range src {
 		out = append(out, s.Name)
+	}
+	return out
+}
+
+// places are what reopen needs of sources that have not been read yet.
+func places(src []data.Source) []data.SourceInfo {
+	var out []data.SourceInfo
+	for _, s := range src {
+		out = append(out, data.SourceInfo{Name: s.Name, Path: s.Path})
 	}
 	return out
 }
@@ -108,7 +122,9 @@ func (j *Job) makeFolder() (err error) {
 	}
 	parent, base := filepath.Split(dir)
 	fresh := folder{dir: filepath.Join(parent, ".new-"+base), disk: disk}
-	err = errors.Join(disk.Remove(fresh.dir), disk.Mkdir(fresh.dir))
+	if err = disk.Remove(fresh.dir); err == nil {
+		err = disk.Mkdir(fresh.dir)
+	}
 	if err == nil {
 		err = fresh.writeJSON(planFile, j.plan)
 	}
@@ -116,12 +132,16 @@ func (j *Job) makeFolder() (err error) {
 		err = disk.Rename(fresh.dir, dir)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("cannot make the model folder: %w", err), disk.Remove(fresh.dir))
-	}
-	if err := disk.SyncDir(filepath.Join(parent, ".")); err != nil {
+		_ = disk.Remove(fresh.dir) // undone as far as possible; the error that counts is the first
 		return fmt.Errorf("cannot make the model folder: %w", err)
 	}
-	j.lock, err = checkpoint.Lock(dir)
+	if err = disk.SyncDir(filepath.Join(parent, ".")); err == nil {
+		j.lock, err = checkpoint.Lock(dir)
+	}
+	if err != nil && !errors.Is(err, checkpoint.ErrLocked) {
+		_ = disk.Remove(dir)
+		return fmt.Errorf("cannot make the model folder: %w", err)
+	}
 	return err
 }
 
@@ -234,12 +254,16 @@ func (p Plan) checkDisk(dir string) error {
 // and a budget, begin a new phase; else the run goes on as if never stopped.
 // ErrFinished says that there is nothing left to do.
 func Resume(ctx context.Context, dir string, s Settings, on func(Event)) (*Job, error) {
+	return resumeOn(ctx, checkpoint.OS{}, dir, s, on)
+}
+
+func resumeOn(ctx context.Context, disk checkpoint.FS, dir string, s Settings, on func(Event)) (*Job, error) {
 	started := time.Now()
 	p, err := ReadPlan(dir)
 	if err != nil {
 		return nil, err
 	}
-	j := &Job{folder: folder{dir: dir, disk: checkpoint.OS{}}, plan: p}
+	j := &Job{folder: folder{dir: dir, disk: disk}, plan: p}
 	if j.lock, err = checkpoint.Lock(dir); err != nil {
 		return nil, err
 	}
@@ -304,8 +328,10 @@ var ErrFinished = errors.New("finished")
 
 // planAnew prepares a run that was killed before its plan was complete.
 func (j *Job) planAnew(ctx context.Context, s Settings, started time.Time, on func(Event)) error {
-	if slices.Contains(j.plan.Paths, "-") || slices.Contains(j.plan.Valid, "-") {
-		return fmt.Errorf("%s was stopped before its standard input was read whole: remove it and start again", j.folder.dir)
+	if s.budgetGiven() {
+		for name := range budgetFlags {
+			delete(j.plan.Settings.Origin, name)
+		}
 	}
 	for name, origin := range s.Origin {
 		i := slices.IndexFunc(flags, func(f Flag) bool { return f.Name == name })
@@ -313,16 +339,44 @@ func (j *Job) planAnew(ctx context.Context, s Settings, started time.Time, on fu
 			return err
 		}
 	}
+	if err := j.plan.Settings.Validate(); err != nil {
+		return err
+	}
 	in := Input{Started: started}
 	var err error
 	o := data.ReadOptions{AllowBinary: j.plan.Settings.Tokenizer == "byte"}
-	if in.Sources, err = data.Sources(j.plan.Paths, nil, o); err != nil {
+	if in.Sources, err = j.reopen(j.plan.Data.Sources, o); err != nil {
 		return err
 	}
-	if in.Valid, err = data.Sources(j.plan.Valid, nil, o); err != nil {
+	if in.Valid, err = j.reopen(j.plan.Data.ValidSources, o); err != nil {
 		return err
 	}
 	return j.prepare(ctx, in, on)
+}
+
+// reopen finds texts again that a run was stopped while reading.
+func (j *Job) reopen(list []data.SourceInfo, o data.ReadOptions) ([]data.Source, error) {
+	var all []data.Source
+	for _, s := range list {
+		switch {
+		case s.Path != "":
+			src, err := data.Sources([]string{s.Path}, nil, o)
+			if err != nil {
+				return nil, err
+			}
+			src[0].Name = s.Name
+			all = append(all, src...)
+		case s.Name == data.GoSourcesName:
+			src, err := data.GoSources()
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, src...)
+		default:
+			return nil, fmt.Errorf("%s was stopped before it had read %s, which is gone: remove the folder and start again", j.folder.dir, s.Name)
+		}
+	}
+	return all, nil
 }
 
 // newPhase begins a new phase if a budget was given or a setting differs.

@@ -42,7 +42,7 @@ type Snapshot struct {
 // Keeper stores a run's snapshots and its best weights.
 type Keeper interface {
 	Save(Snapshot) error
-	Last() (Snapshot, error) // ErrNoSnapshot if nothing was saved
+	Last() (Snapshot, error)            // ErrNoSnapshot if nothing was saved
 	KeepBest([]checkpoint.Tensor) error // the weights by name
 	LoadBest(*lm.Model) error
 }

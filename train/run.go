@@ -71,7 +71,10 @@ func (j *Job) Run(ctx context.Context, on func(Event)) (Outcome, error) {
 		on(e)
 	}
 	out.Report, err = Run(ctx, m, stream, o)
-	if err = errors.Join(err, logErr, log.close()); err != nil {
+	if cerr := log.close(); err == nil {
+		err = errors.Join(logErr, cerr)
+	}
+	if err != nil {
 		return out, err
 	}
 	return out, j.finish(ctx, m, &out, on)
