@@ -169,7 +169,7 @@ func TestEveryDiskFault(t *testing.T) {
 	dir := t.TempDir()
 	text := write(t, dir, "book.txt", prose(40))
 	whole := &badDisk{}
-	if err := runOn(whole, filepath.Join(dir, "whole"), text, quiet); err != nil {
+	if err := runOn(whole, filepath.Join(dir, "whole"), text, short, quiet); err != nil {
 		t.Fatal(err)
 	}
 	want := outcome(t, filepath.Join(dir, "whole"))
@@ -199,9 +199,9 @@ func stride(n int) int {
 }
 
 // runOn prepares and runs on a disk of its own.
-func runOn(disk checkpoint.FS, out, text string, on func(train.Event)) error {
+func runOn(disk checkpoint.FS, out, text string, pairs []string, on func(train.Event)) error {
 	var s train.Settings
-	for _, pair := range short {
+	for _, pair := range pairs {
 		name, value, _ := strings.Cut(pair, "=")
 		if err := s.Set(name, value, "flag"); err != nil {
 			return err
@@ -223,7 +223,7 @@ func runOn(disk checkpoint.FS, out, text string, on func(train.Event)) error {
 func checkFault(t *testing.T, disk *badDisk, out, text string, want map[string]string) {
 	t.Helper()
 	warned := false
-	err := runOn(disk, out, text, func(e train.Event) {
+	err := runOn(disk, out, text, short, func(e train.Event) {
 		warned = warned || e.Kind == train.EventWarning && strings.Contains(e.Text, "training goes on")
 	})
 	t.Logf("%s: %v", disk.hit, err)
@@ -232,7 +232,7 @@ func checkFault(t *testing.T, disk *badDisk, out, text string, want map[string]s
 			t.Errorf("%s: error %v does not say so", disk.hit, err)
 		}
 		if _, serr := os.Stat(out); serr != nil { // it failed before there was anything to keep
-			err = runOn(checkpoint.OS{}, out, text, quiet)
+			err = runOn(checkpoint.OS{}, out, text, short, quiet)
 		} else {
 			err = resumeOn(out)
 		}
