@@ -64,10 +64,7 @@ func (a *app) doctor(asJSON bool) error {
 		if look != "" {
 			head = a.out.paint(look, head)
 		}
-		text := f.Text
-		if a.out.terminal {
-			text = wrap(strings.Repeat("x", 16)+text, strings.Repeat(" ", 16), a.out.columns())[16:]
-		}
+		text := a.out.fit(strings.Repeat("x", 16)+f.Text, strings.Repeat(" ", 16))[16:]
 		if _, err := fmt.Fprintf(a.out.w, "%s  %-8s  %s\n", head, f.Check, text); err != nil {
 			return err
 		}

@@ -61,7 +61,7 @@ func (a *app) report(err error) int {
 	case errors.Is(err, context.Canceled):
 		return exitFailed
 	case errors.As(err, &usage):
-		a.say(red, "error: ", err.Error())
+		a.say(red, "error: ", a.callable(err.Error()))
 		return exitUsage
 	}
 	text := a.callable(tidy(err))
@@ -76,18 +76,17 @@ func (a *app) report(err error) int {
 func (a *app) say(look style, head, text string) {
 	text = strings.TrimSpace(text)
 	if a.err.terminal {
-		text = wrap(head+visible(text), "  ", a.err.columns())[len(head):]
+		text = a.err.fit(head+visible(text), "  ")[len(head):]
 	}
-	fmt.Fprintln(a.err.w, a.err.paint(look, strings.TrimSpace(head))+" "+text)
+	if head != "" {
+		text = a.err.paint(look, strings.TrimSpace(head)) + " " + text
+	}
+	fmt.Fprintln(a.err.w, text)
 }
 
 // note prints an explanation, which -q leaves out; terminals wrap it.
 func (a *app) note(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if a.err.terminal {
-		text = wrap(text, "  ", a.err.columns())
-	}
-	a.line(text)
+	a.line(a.err.fit(fmt.Sprintf(format, args...), "  "))
 }
 
 // line prints a line as it is, unless -q: commands to paste, painted text.
@@ -98,7 +97,7 @@ func (a *app) line(text string) {
 }
 
 // ourCommands are what messages of other packages tell to type.
-var ourCommands = regexp.MustCompile(`\brefrain (train|eval|generate|score|inspect)\b`)
+var ourCommands = regexp.MustCompile(`(^|\s)refrain (train|eval|generate|score|inspect)\b`)
 
 // callable makes the commands in a message work when pasted, however this
 // program was called.
@@ -106,7 +105,7 @@ func (a *app) callable(text string) string {
 	if a.prog == "refrain" {
 		return text
 	}
-	return ourCommands.ReplaceAllStringFunc(text, func(c string) string { return a.prog + strings.TrimPrefix(c, "refrain") })
+	return ourCommands.ReplaceAllString(text, "${1}"+strings.ReplaceAll(a.prog, "$", "$$")+" $2")
 }
 
 // warn prints a warning.

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/eval"
 	"github.com/refrain-lm/refrain/internal/parallel"
+	"github.com/refrain-lm/refrain/lm"
 )
 
 func (a *app) evalCommand() *cobra.Command {
@@ -43,13 +46,29 @@ func (a *app) evalCommand() *cobra.Command {
 		summary:  "Measure a model on text: files in the given order are one stream from a zero state; the first token is given, so N tokens make N-1 predictions.",
 		examples: []string{"eval book-model other.txt"},
 		groups:   []flagGroup{{title: "How", names: []string{"per-line", "json", "threads"}}},
-	}, map[string]string{"threads": "all cores"})
+	}, map[string]string{"threads": "all cores, if the model is large"})
 	return cmd
 }
 
+// openModel opens a model folder.
+func openModel(dir string) (*eval.Model, error) {
+	if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+		if parent := filepath.Dir(dir); exists(filepath.Join(parent, lm.ConfigFile)) {
+			return nil, usagef("%s is a file of a model; give the folder: %s", dir, quotePath(parent))
+		}
+		return nil, usagef("%s is a file, not a model folder; train makes one: refrain train %s", dir, quotePath(dir))
+	}
+	return eval.Open(dir)
+}
+
+// oneThread is the size below which a step of one stream is too short to share:
+// threads would wait for each other most of the time, and for long where other
+// programs run.
+const oneThread = 1 << 20
+
 // measure opens the model and runs it over the files.
 func (a *app) measure(parent context.Context, dir string, files []string, perLine bool, threads int) (eval.Result, error) {
-	m, err := eval.Open(dir)
+	m, err := openModel(dir)
 	if err != nil {
 		return eval.Result{}, err
 	}
@@ -58,11 +77,14 @@ func (a *app) measure(parent context.Context, dir string, files []string, perLin
 		return eval.Result{}, err
 	}
 	defer func() { _ = data.CloseSources(src) }()
+	if threads == 0 && m.Config.MultiplyAdds() < oneThread {
+		threads = 1
+	}
 	pool := parallel.New(threads)
 	defer pool.Close()
 	ctx, stop := watch(parent)
 	defer stop()
-	p := a.startProgress("evaluating, "+m.Tokenizer.Unit()+"s", tokensOf(m, src))
+	p := a.startProgress("evaluating", m.Tokenizer.Unit()+"s", tokensOf(m, src))
 	defer p.close()
 	var res eval.Result
 	if perLine {

@@ -95,6 +95,28 @@ func short(v float64) string {
 	return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0")
 }
 
+// passes writes how often a text is gone through: "1 pass", "0.12 passes".
+func passes(v float64) string {
+	text := short(v)
+	switch {
+	case v < 0.01:
+		return "under 0.01 passes"
+	case v < 0.995:
+		text = strconv.FormatFloat(v, 'g', 2, 64)
+	case text == "1":
+		return "1 pass"
+	}
+	return text + " passes"
+}
+
+// passColumn is the same for a table's column of four.
+func passColumn(v float64) string {
+	if v < 0.995 {
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'f', 1, 64)
+}
+
 // significant writes a perplexity with four digits and no exponent.
 func significant(v float64) string {
 	switch {

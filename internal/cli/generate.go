@@ -76,7 +76,7 @@ func (o generateFlags) check(args []string) error {
 		return usagef("--json needs an end: leave out --max-tokens -1")
 	}
 	if err := o.sample.Validate(); err != nil {
-		return usageError{strings.TrimPrefix(err.Error(), "sampling: ")}
+		return usageError{"--" + strings.TrimPrefix(err.Error(), "sampling: ")}
 	}
 	return nil
 }
@@ -108,7 +108,7 @@ func (a *app) promptText(o generateFlags) (string, error) {
 }
 
 func (a *app) generate(cmd *cobra.Command, dir string, o generateFlags) error {
-	m, err := eval.Open(dir)
+	m, err := openModel(dir)
 	if err != nil {
 		return err
 	}

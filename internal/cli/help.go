@@ -57,7 +57,7 @@ func (a *app) help(cmd *cobra.Command, s *stream) string {
 	var b strings.Builder
 	b.WriteString(wrap(p.summary, "", s.columns()) + "\n")
 	for _, e := range p.examples {
-		b.WriteString("  " + s.paint(cyan, a.prog+" "+e) + "\n")
+		b.WriteString("  " + s.paint(cyan, a.example(e)) + "\n")
 	}
 	all, _ := cmd.Flags().GetBool("all")
 	for i, g := range append(p.groups, commonGroup) {
@@ -74,6 +74,15 @@ func (a *app) help(cmd *cobra.Command, s *stream) string {
 		b.WriteString(wrap(strings.ReplaceAll(n, "refrain ", a.prog+" "), "", s.columns()) + "\n")
 	}
 	return b.String()
+}
+
+// example is a page's example as it can be typed; one that begins with another
+// program's name holds ours later, behind a pipe.
+func (a *app) example(text string) string {
+	if !strings.Contains(text, "refrain ") {
+		text = "refrain " + text
+	}
+	return strings.ReplaceAll(text, "refrain ", a.prog+" ")
 }
 
 const titleWidth = 10
@@ -102,6 +111,9 @@ func fullGroup(cmd *cobra.Command, g flagGroup, s *stream) string {
 	return b.String()
 }
 
+// unbroken stands for a space at which wrap does not break.
+const unbroken = "\u00a0"
+
 // flagRow aligns a flag's columns where they fit; else the usage wraps under itself.
 func flagRow(r [3]string, left, mid, columns int) string {
 	line := fmt.Sprintf("%-*s  %s", left, r[0], r[1])
@@ -112,12 +124,12 @@ func flagRow(r [3]string, left, mid, columns int) string {
 		if aligned := fmt.Sprintf("%-*s  %-*s  [%s]", left, r[0], mid, r[1], r[2]); len(aligned) <= columns {
 			return aligned
 		}
-		line += " [" + r[2] + "]"
+		line += " [" + strings.ReplaceAll(r[2], " ", unbroken) + "]"
 	}
 	head := strings.ReplaceAll(line[:left+2], " ", "_") // one word, so that it stays whole
 	indent := strings.Repeat(" ", titleWidth+left+2)
 	wrapped := wrap(strings.Repeat("_", titleWidth)+head+strings.TrimLeft(line[left+2:], " "), indent, titleWidth+columns)
-	return line[:left+2] + wrapped[titleWidth+left+2:]
+	return line[:left+2] + strings.ReplaceAll(wrapped[titleWidth+left+2:], unbroken, " ")
 }
 
 // briefGroup lists names only.

@@ -64,7 +64,7 @@ type inspected struct {
 }
 
 func inspect(dir string) (*inspected, error) {
-	m, err := eval.Open(dir)
+	m, err := openModel(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -86,12 +86,17 @@ func (i *inspected) best() (best train.Event, ok bool) {
 	return best, ok
 }
 
-// elapsed is the run's time and the last step it reported.
+// elapsed is the run's time, all its sessions together, and the last step it
+// reported.
 func (i *inspected) elapsed() (spent time.Duration, step int64) {
+	var session time.Duration
 	for _, e := range i.events {
-		spent, step = max(spent, e.Elapsed), max(step, e.Step)
+		if e.Elapsed < session { // every session begins at zero
+			spent += session
+		}
+		session, step = e.Elapsed, max(step, e.Step)
 	}
-	return spent, step
+	return spent + session, step
 }
 
 func stateBytes(m *eval.Model) int64 {
@@ -145,11 +150,11 @@ func (a *app) sayRun(i *inspected) {
 	}
 	spent, step := i.elapsed()
 	steps := a.count(step) + " steps"
-	if step < p.Steps {
-		steps = a.count(step) + " of " + a.count(p.Steps) + " steps"
+	if all := stepsOf(*p); step < all {
+		steps = a.count(step) + " of " + a.count(all) + " steps"
 	}
 	line := fmt.Sprintf("%s, %s, %s, seed %d, %s", strings.Join(texts, ", "), steps, duration(spent), p.Settings.Seed, kernelName(p.Kernels))
-	fmt.Fprintln(a.out.w, a.fit(line))
+	fmt.Fprintln(a.out.w, a.out.fit(line, "  "))
 	fmt.Fprintf(a.out.w, "%s, learning rate %g, schedule %s, batch %dx%d\n", p.Settings.Optimizer, p.Settings.LR, p.Settings.Schedule, p.Settings.BatchSize, p.Settings.BPTT)
 	for n, ph := range p.Earlier {
 		fmt.Fprintf(a.out.w, "phase %d: from step %s, learning rate %g\n", n+1, a.count(ph.From), ph.Settings.LR)
@@ -157,14 +162,6 @@ func (a *app) sayRun(i *inspected) {
 	if len(p.Earlier) > 0 {
 		fmt.Fprintf(a.out.w, "phase %d: from step %s, learning rate %g\n", len(p.Earlier)+1, a.count(p.From), p.Settings.LR)
 	}
-}
-
-// fit wraps a line on a terminal.
-func (a *app) fit(line string) string {
-	if !a.out.terminal {
-		return line
-	}
-	return wrap(line, "  ", a.out.columns())
 }
 
 func (a *app) sayCurve(i *inspected) {

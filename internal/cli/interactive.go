@@ -150,8 +150,12 @@ func (a *app) obey(g *eval.Generator, line string) {
 	if err == nil {
 		err = g.SetOptions(o)
 	}
-	if err != nil {
-		a.say(yellow, "", name+" "+value+": "+plainCause(err))
+	switch {
+	case value == "":
+		a.say(yellow, "", name+" needs a value; /help shows one")
+		return
+	case err != nil:
+		a.say(yellow, "", name+" "+value+": "+strings.TrimPrefix(plainCause(err), "sampling: "))
 		return
 	}
 	a.note("%s is %s now.", strings.TrimPrefix(name, "/"), value)

@@ -106,15 +106,17 @@ func (l *live) close() {
 type progress struct {
 	live  *live
 	what  string
+	units string
 	done  int64
 	total int64
 	begun time.Time
 	now   func() time.Time
 }
 
-// startProgress begins a bar for work of total units (0: unknown) named what.
-func (a *app) startProgress(what string, total int64) *progress {
-	p := &progress{what: what, total: total, begun: a.now(), now: a.now}
+// startProgress begins a bar for the work that what names, of total units (0:
+// unknown).
+func (a *app) startProgress(what, units string, total int64) *progress {
+	p := &progress{what: what, units: units, total: total, begun: a.now(), now: a.now}
 	out := a.err
 	draw := p.bar
 	if a.quiet {
@@ -141,7 +143,7 @@ func (p *progress) bar() bar {
 	if spent < time.Second || p.done == 0 {
 		return b
 	}
-	b.speed = commas(int64(float64(p.done)/spent.Seconds())) + "/s"
+	b.speed = commas(int64(float64(p.done)/spent.Seconds())) + " " + p.units + "/s"
 	if b.share > 0 && spent > 3*time.Second {
 		b.left = countdown(time.Duration(float64(spent)*(1-b.share)/b.share)) + " left"
 	} else if p.total == 0 {

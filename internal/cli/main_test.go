@@ -65,7 +65,7 @@ func TestWrongUsage(t *testing.T) {
 		{"number expected", "train --nhid many", "", `error: --nhid "many": not a value of the right form`},
 		{"time expected", "train --time 10", "", `error: --time "10": not a time such as 90s, 10m or 2h`},
 		{"number expected elsewhere", "generate m --top-k x", "", "error: --top-k x: not a value of the right form"},
-		{"range", "generate m --top-p 2", "", "error: top-p 2 is not from 0 to 1"},
+		{"range", "generate m --top-p 2", "", "error: --top-p 2 is not from 0 to 1"},
 		{"tokens", "generate m --max-tokens 0", "", "error: --max-tokens 0: 1 or more, or -1 for no end"},
 		{"two prompts", "generate m --prompt a --prompt-file b", "", "error: --prompt and --prompt-file: give one"},
 		{"two models", "generate m n", "", "error: one model at a time: leave out n; text to continue goes to --prompt"},

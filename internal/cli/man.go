@@ -103,7 +103,10 @@ func (a *app) manPage(cmd *cobra.Command) string {
 	}
 	b.WriteString(".SH EXAMPLES\n.nf\n")
 	for _, e := range p.examples {
-		b.WriteString("refrain " + roff(e) + "\n")
+		if !strings.Contains(e, "refrain ") {
+			e = "refrain " + e
+		}
+		b.WriteString(roff(e) + "\n")
 	}
 	b.WriteString(".fi\n" + manCommon + ".SH SEE ALSO\nrefrain(1)\n")
 	return b.String()

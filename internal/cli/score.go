@@ -13,6 +13,7 @@ import (
 
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/eval"
+	"github.com/refrain-lm/refrain/tokenizer"
 )
 
 // lineCap is the longest line scored at once; longer ones are scored in parts.
@@ -68,7 +69,7 @@ func (o scoreFlags) check(alert bool) error {
 
 // score runs the verb over files or standard input.
 func (a *app) score(cmd *cobra.Command, dir string, files []string, o scoreFlags) error {
-	m, err := eval.Open(dir)
+	m, err := openModel(dir)
 	if err != nil {
 		return err
 	}
@@ -161,6 +162,9 @@ func (s *scoring) file(name string, handle func(line []byte, more bool) error) e
 // it is whole, so that a growing log is followed line by line.
 func (s *scoring) lines(r io.Reader, handle func(line []byte, more bool) error) error {
 	br := bufio.NewReaderSize(r, 64<<10)
+	if s.m.Tokenizer.Kind() != tokenizer.Byte {
+		skipMark(br)
+	}
 	var line []byte
 	for {
 		piece, err := br.ReadSlice('\n')
@@ -187,6 +191,18 @@ func (s *scoring) lines(r io.Reader, handle func(line []byte, more bool) error) 
 			return err
 		}
 	}
+}
+
+// skipMark reads over the UTF-8 byte order mark at the beginning of a text, as
+// training does. It waits for no more bytes than may be one.
+func skipMark(br *bufio.Reader) {
+	const mark = "\xEF\xBB\xBF"
+	for n := 1; n <= len(mark); n++ {
+		if head, err := br.Peek(n); err != nil || string(head) != mark[:n] {
+			return
+		}
+	}
+	_, _ = br.Discard(len(mark))
 }
 
 // one numbers a line, or a part of one, and hands it on.

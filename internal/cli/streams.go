@@ -77,6 +77,14 @@ func (s *stream) columns() int {
 	return max(columns-1, 10)
 }
 
+// fit wraps text where the stream is a terminal; a log keeps its lines whole.
+func (s *stream) fit(text, indent string) string {
+	if !s.terminal {
+		return text
+	}
+	return wrap(text, indent, s.columns())
+}
+
 // style is one of the few looks that all eight-colour terminals share.
 type style string
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -184,6 +185,7 @@ type trainRun struct {
 	job     *train.Job
 	sources []data.Source
 	events  *json.Encoder
+	demo    bool // it learns Go's own sources
 
 	started    time.Time
 	outDir     string        // as the user will know it, in a dry run too
@@ -201,6 +203,10 @@ func (r *trainRun) on(e train.Event) {
 			r.pilot = r.now().Sub(r.pilotBegan)
 		}
 	}
+	switch e.Kind { // what is measured before and after the steps has no losses
+	case train.EventRead, train.EventTokenize, train.EventPilot, train.EventPlan, train.EventResume, train.EventFinal:
+		e.Loss, e.Valid, e.Norm = math.NaN(), math.NaN(), math.NaN()
+	}
 	r.view.on(e)
 	if r.flags.json {
 		_ = r.writeJSON(e)
@@ -208,9 +214,10 @@ func (r *trainRun) on(e train.Event) {
 }
 
 func (r *trainRun) prepare(ctx context.Context, s train.Settings, args []string) (err error) {
-	read := data.ReadOptions{AllowBinary: s.Tokenizer == "byte"}
+	var left skipped
+	read := data.ReadOptions{AllowBinary: s.Tokenizer == "byte", Skipped: left.add}
 	r.view.say("reading text")
-	if len(args) == 0 {
+	if r.demo = len(args) == 0; r.demo {
 		r.sources, err = data.GoSources()
 	} else {
 		r.sources, err = data.Sources(args, r.in, read)
@@ -224,20 +231,29 @@ func (r *trainRun) prepare(ctx context.Context, s train.Settings, args []string)
 			return err
 		}
 	}
+	r.sayLeftOut(left)
 	if in.Out == "" {
 		in.Out = defaultOut(args)
 	}
 	r.outDir = in.Out
+	if parent := filepath.Dir(in.Out); !r.flags.dryRun && r.flags.out != "" {
+		if err := os.MkdirAll(parent, 0o777); err != nil {
+			return fmt.Errorf("--out %s: cannot make its folder: %w", in.Out, err)
+		}
+	}
 	r.job, err = train.Prepare(ctx, s, in, r.on)
 	if err != nil {
 		return asUsage(err)
 	}
 	r.view.live.update(func() { r.view.unit = unit{r.job.Tokenizer().Unit()} })
-	r.showPlan(len(args) == 0)
+	r.showPlan()
 	return nil
 }
 
 func (r *trainRun) resume(ctx context.Context, s train.Settings) (err error) {
+	if !exists(r.flags.resume) {
+		return fmt.Errorf("no folder %s to resume; a run begins with: refrain train FILE", r.flags.resume)
+	}
 	r.view.say("loading " + r.flags.resume)
 	if r.job, err = train.Resume(ctx, r.flags.resume, s, r.on); err != nil {
 		return err
@@ -245,17 +261,45 @@ func (r *trainRun) resume(ctx context.Context, s train.Settings) (err error) {
 	p := r.job.Plan()
 	r.view.live.update(func() { r.view.unit = unit{r.job.Tokenizer().Unit()} })
 	at := max(0, r.view.saved)
-	line := fmt.Sprintf("resumed at step %s of %s", commas(at), commas(p.Steps))
+	steps := stepsOf(p)
+	line := fmt.Sprintf("resumed at step %s of %s", commas(at), commas(steps))
 	if p.Rate > 0 {
-		line += "; " + countdown(time.Duration(float64((p.Steps-at)*p.TokensPerStep())/p.Rate*float64(time.Second))) + " left"
+		line += "; " + countdown(time.Duration(float64((steps-at)*p.TokensPerStep())/p.Rate*float64(time.Second))) + " left"
 	}
 	if p.From == at && p.From > 0 {
 		line += "; a new phase of the run begins"
 	} else {
 		line += "; as if never stopped"
 	}
-	r.row("%s", line)
+	r.row("%s", r.err.fit(line, "  "))
 	return nil
+}
+
+// stepsOf is how many steps a run has after what was changed on the way.
+func stepsOf(p train.Plan) int64 {
+	if n := len(p.Replans); n > 0 {
+		return p.Replans[n-1].Steps
+	}
+	return p.Steps
+}
+
+// skipped are the files that a folder has and that are no text.
+type skipped []string
+
+func (s *skipped) add(path, why string) { *s = append(*s, visible(path)+" ("+why+")") }
+
+// sayLeftOut names them: one, or with -v all.
+func (r *trainRun) sayLeftOut(left skipped) {
+	switch {
+	case len(left) == 0:
+		return
+	case r.verbose || len(left) == 1:
+		for _, l := range left {
+			r.row("%s", r.err.fit("left out: "+l, "  "))
+		}
+		return
+	}
+	r.row("%s", r.err.fit(fmt.Sprintf("left out: %s that are no text, such as %s; -v names them", plural(int64(len(left)), "file", "files"), left[0]), "  "))
 }
 
 // row prints a line above the bar, unless -q.
@@ -387,7 +431,8 @@ func defaultOut(args []string) string {
 	return name
 }
 
-// baseName is a text's name without folder and endings.
+// baseName is a text's name without folder and endings, short enough for what
+// is put behind it.
 func baseName(path string) string {
 	if abs, err := filepath.Abs(path); err == nil {
 		path = abs // so that "." and "logs/" have a name
@@ -399,7 +444,7 @@ func baseName(path string) string {
 	if base == "" || base == string(filepath.Separator) {
 		return "text"
 	}
-	return base
+	return base[:wholeText([]byte(base[:min(len(base), 100)]))]
 }
 
 func exists(path string) bool {

@@ -23,37 +23,36 @@ type outcome struct {
 	Perplexity  number  `json:"perplexity"`
 	BitsPerByte number  `json:"bits_per_byte"`
 	Unit        string  `json:"unit"`
+	Copied      int     `json:"copied_characters"` // longest stretch of the samples that stands in the text
 }
 
 // done tells what came out and what to type next; the folder goes to stdout.
 func (r *trainRun) done(out train.Outcome) error {
+	remark, copied := r.originality(out.Dir, out.Samples)
 	if !r.quiet {
-		r.sayResult(out)
+		r.sayResult(out, remark)
 		r.sayNext(out)
 	}
 	if r.flags.json {
 		return r.writeJSON(outcome{
 			Kind: "done", Model: out.Dir, Steps: out.Steps, Best: number(out.Best), BestStep: out.BestStep,
 			Elapsed: out.Elapsed.Seconds(), Loss: number(out.Result.Loss()), Perplexity: number(out.Result.Perplexity()),
-			BitsPerByte: number(out.Result.BitsPerByte()), Unit: out.Unit,
+			BitsPerByte: number(out.Result.BitsPerByte()), Unit: out.Unit, Copied: copied,
 		})
 	}
 	_, err := fmt.Fprintln(r.out.w, out.Dir)
 	return err
 }
 
-// sayResult prints the loss and the samples.
-func (r *trainRun) sayResult(out train.Outcome) {
+// sayResult prints the loss, the samples and a remark on them.
+func (r *trainRun) sayResult(out train.Outcome, remark string) {
 	u := unit{out.Unit}
 	loss := "perplexity " + significant(math.Exp(out.Best))
 	if !u.words() {
 		loss = u.loss(out.Best) + " " + u.label() + ", " + loss
 	}
 	head := fmt.Sprintf("Done in %s: valid %s (best, step %s)", duration(r.elapsed(out)), loss, commas(out.BestStep))
-	if r.err.terminal {
-		head = wrap(head, "  ", r.err.columns())
-	}
-	r.line(r.err.paint(bold, head))
+	r.line(r.err.paint(bold, r.err.fit(head, "  ")))
 	for i, s := range out.Samples {
 		if i > 0 {
 			r.line("  |")
@@ -61,6 +60,9 @@ func (r *trainRun) sayResult(out train.Outcome) {
 		for _, line := range sampleLines(s, r.err.columns()-4) {
 			r.line(strings.TrimRight("  | "+line, " "))
 		}
+	}
+	if remark != "" {
+		r.line(r.err.fit("  "+remark, "  "))
 	}
 }
 
@@ -115,7 +117,7 @@ func (r *trainRun) sayNext(out train.Outcome) {
 
 // scoreExample scores a file that exists, or else a few words.
 func (r *trainRun) scoreExample(dir string) string {
-	for _, s := range r.sources {
+	for _, s := range r.job.Plan().Data.Sources {
 		if info, err := os.Stat(s.Name); s.Path != "" && err == nil && info.Mode().IsRegular() {
 			return r.command("score", dir, quotePath(s.Name))
 		}
@@ -128,11 +130,21 @@ func promptFrom(samples []string) string {
 	for _, s := range samples {
 		for _, line := range strings.Split(s, "\n") {
 			words := strings.Fields(line)
-			if len(words) < 3 || strings.IndexFunc(words[0]+words[1], func(r rune) bool { return !unicode.IsLetter(r) }) >= 0 {
-				continue
+			if len(words) >= 3 && plainWord(words[0]) && plainWord(words[1]) {
+				return words[0] + " " + words[1]
 			}
-			return words[0] + " " + words[1]
 		}
 	}
 	return ""
+}
+
+// plainWord reports whether word is letters alone, of which only the first may
+// be a capital.
+func plainWord(word string) bool {
+	for i, r := range word {
+		if !unicode.IsLetter(r) || i > 0 && unicode.IsUpper(r) {
+			return false
+		}
+	}
+	return word != ""
 }

@@ -7,51 +7,61 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/train"
 )
 
 // showPlan says before the first step what will happen and what it costs.
-func (r *trainRun) showPlan(demo bool) {
+func (r *trainRun) showPlan() {
 	if r.quiet {
 		return
 	}
 	p := r.job.Plan()
 	for _, line := range [][2]string{
-		{"text", r.textLine(p, demo)},
+		{"text", r.textLine(p)},
 		{"speed", r.speedLine(p)},
 		{"plan", r.planLine(p)},
 		{"needs", r.needsLine(p)},
 	} {
 		if line[1] != "" {
-			r.row("%s %s", r.err.paint(bold, fmt.Sprintf("%-6s", line[0])), wrap("       "+line[1], "       ", r.err.columns())[7:])
+			r.row("%s %s", r.err.paint(bold, fmt.Sprintf("%-6s", line[0])), r.err.fit("       "+line[1], "       ")[7:])
 		}
 	}
 }
 
 // textLine is "book.txt: 1,115,394 characters, 65 distinct; last 10 % validates".
-func (r *trainRun) textLine(p train.Plan, demo bool) string {
+func (r *trainRun) textLine(p train.Plan) string {
 	u := r.job.Tokenizer().Unit()
 	many := map[string]string{"char": "characters", "byte": "bytes", "word": "words"}[u]
 	name := fmt.Sprintf("%d files", len(r.sources))
 	switch {
-	case demo:
+	case r.demo:
 		name = "Go's own sources"
 	case len(r.sources) == 1:
 		name = visible(r.sources[0].Name)
 	}
 	d := p.Data
-	all := d.Train.Tokens + d.Valid.Tokens
-	switch u { // what the text has; training tokens hold a few noise bytes more
-	case "char":
-		all = d.Train.Characters + d.Valid.Characters
-	case "byte":
-		all = d.Train.Bytes + d.Valid.Bytes
+	all := counted(d.Train, u)
+	if len(r.flags.valid) == 0 {
+		all += counted(d.Valid, u)
 	}
 	line := fmt.Sprintf("%s: %s %s, %s distinct", name, commas(all), many, commas(int64(r.job.Tokenizer().Distinct())))
 	if len(r.flags.valid) > 0 {
-		return line + "; validates on " + visible(strings.Join(r.flags.valid, ", "))
+		return line + fmt.Sprintf("; validates on %s (%s)", visible(strings.Join(r.flags.valid, ", ")), commas(counted(d.Valid, u)))
 	}
 	return line + fmt.Sprintf("; last %s %% validates", short(100*float64(d.Valid.Bytes)/float64(max(1, d.Train.Bytes+d.Valid.Bytes))))
+}
+
+// counted is how much of unit u a part of the text has; training tokens hold a
+// few noise bytes more.
+func counted(p data.PartInfo, u string) int64 {
+	switch u {
+	case "char":
+		return p.Characters
+	case "byte":
+		return p.Bytes
+	}
+	return p.Tokens
 }
 
 // speedLine is what the pilot measured, if there was one.
@@ -81,8 +91,8 @@ func threadsOf(p train.Plan) int {
 }
 
 func (r *trainRun) planLine(p train.Plan) string {
-	return fmt.Sprintf("%s, %s parameters, batch %dx%d; %s = %s tokens, %s passes over the text",
-		p.Model, commas(p.Params), p.Settings.BatchSize, p.Settings.BPTT, plural(p.Steps-p.From, "step", "steps"), millions(p.Tokens()), short(p.Passes()))
+	return fmt.Sprintf("%s, %s parameters, batch %dx%d; %s = %s tokens, %s over the text",
+		p.Model, commas(p.Params), p.Settings.BatchSize, p.Settings.BPTT, plural(p.Steps-p.From, "step", "steps"), millions(p.Tokens()), passes(p.Passes()))
 }
 
 func (r *trainRun) needsLine(p train.Plan) string {

@@ -133,7 +133,7 @@ func (v *trainView) validRows(e train.Event) []string {
 		head := cut(fmt.Sprintf("%-6s%4s  %5s  %5s  %-14s it writes (same seed each time)", "time", "pass", "train", "valid", v.unit.label()), v.out.columns())
 		rows = append(rows, v.out.paint(bold, head))
 	}
-	row := fmt.Sprintf("%-6s%4.1f  %5s  %5s  ", clock(e.Elapsed), e.Pass, v.unit.loss(v.loss), v.unit.loss(e.Valid))
+	row := fmt.Sprintf("%-6s%4s  %5s  %5s  ", clock(e.Elapsed), passColumn(e.Pass), v.unit.loss(v.loss), v.unit.loss(e.Valid))
 	if room := v.out.columns() - len(row); room > 10 {
 		row += oneLine(e.Text, room)
 	}
