@@ -59,6 +59,11 @@ func longestCopy(tok *tokenizer.Tokenizer, samples []string, text data.Reader) (
 	for _, s := range samples {
 		letters = append(oneBlank(letters, tok.Encode(nil, []byte(s)), blank), -1)
 	}
+	for i, id := range letters {
+		if id == tok.Unknown() {
+			letters[i] = -1 // it stands for many words and equals none
+		}
+	}
 	a := newAutomaton(letters, tok.Size())
 	buf, once := make([]int32, 64<<10), []int32{}
 	state, length, best, end := int32(0), int32(0), int32(0), int32(0)
@@ -85,7 +90,7 @@ func longestCopy(tok *tokenizer.Tokenizer, samples []string, text data.Reader) (
 func blankIDs(tok *tokenizer.Tokenizer) []bool {
 	blank := make([]bool, tok.Size())
 	for _, id := range tok.Encode(nil, []byte(" \t")) {
-		blank[id] = strings.Trim(tok.TokenText(id), " \t") == ""
+		blank[id] = strings.Trim(string(tok.AppendDecode(nil, id)), " \t") == ""
 	}
 	return blank
 }

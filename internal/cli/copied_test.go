@@ -22,7 +22,7 @@ func TestLongestCopy(t *testing.T) {
 		{"nothing", []string{"abc"}, "xyz", ""},
 		{"not across samples", []string{"ab", "cd"}, "abcd", "ab"},
 		{"in the second sample", []string{"abcx", "abcabcd"}, "zabcabcdz", "abcabcd"},
-		{"blanks count once", []string{"a      b"}, "a  b      c", "a b"},
+		{"blanks count once", []string{"a \t    b"}, "a  b\t\t\tc", "a b"},
 		{"ends with the text", []string{"hello there"}, "say hello", "hello"},
 		{"no sample", []string{""}, "say hello", ""},
 	} {

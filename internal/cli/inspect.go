@@ -106,8 +106,13 @@ func stateBytes(m *eval.Model) int64 {
 func (a *app) sayModel(i *inspected) {
 	m := i.model
 	many := map[string]string{"char": "characters", "byte": "bytes", "word": "words"}[m.Tokenizer.Unit()]
-	fmt.Fprintf(a.out.w, "%s, %s %s, %s parameters, %s; state %s a stream\n", a.out.paint(bold, m.Config.String()),
-		a.count(int64(m.Tokenizer.Distinct())), many, a.count(m.Config.Params()), size(4*m.Config.Params()), size(stateBytes(m)))
+	name := m.Config.String()
+	line := a.out.fit(fmt.Sprintf("%s, %s %s, %s parameters, %s; state %s a stream", name, a.count(int64(m.Tokenizer.Distinct())), many,
+		a.count(m.Config.Params()), size(4*m.Config.Params()), size(stateBytes(m))), "  ")
+	if rest, ok := strings.CutPrefix(line, name); ok { // not so where the name itself was broken
+		line = a.out.paint(bold, name) + rest
+	}
+	fmt.Fprintln(a.out.w, line)
 	c := m.Config
 	parts := []string{fmt.Sprintf("embedding %d", c.EmSize)}
 	if c.Cell == lm.GRU {
@@ -132,7 +137,7 @@ func (a *app) sayModel(i *inspected) {
 	if c.DropoutWeight > 0 {
 		parts = append(parts, fmt.Sprintf("weight dropout %g", c.DropoutWeight))
 	}
-	fmt.Fprintln(a.out.w, strings.Join(parts, ", "))
+	fmt.Fprintln(a.out.w, a.out.fit(strings.Join(parts, ", "), "  "))
 }
 
 func (a *app) sayRun(i *inspected) {
@@ -155,7 +160,8 @@ func (a *app) sayRun(i *inspected) {
 	}
 	line := fmt.Sprintf("%s, %s, %s, seed %d, %s", strings.Join(texts, ", "), steps, duration(spent), p.Settings.Seed, kernelName(p.Kernels))
 	fmt.Fprintln(a.out.w, a.out.fit(line, "  "))
-	fmt.Fprintf(a.out.w, "%s, learning rate %g, schedule %s, batch %dx%d\n", p.Settings.Optimizer, p.Settings.LR, p.Settings.Schedule, p.Settings.BatchSize, p.Settings.BPTT)
+	line = fmt.Sprintf("%s, learning rate %g, schedule %s, batch %dx%d", p.Settings.Optimizer, p.Settings.LR, p.Settings.Schedule, p.Settings.BatchSize, p.Settings.BPTT)
+	fmt.Fprintln(a.out.w, a.out.fit(line, "  "))
 	for n, ph := range p.Earlier {
 		fmt.Fprintf(a.out.w, "phase %d: from step %s, learning rate %g\n", n+1, a.count(ph.From), ph.Settings.LR)
 	}
@@ -234,7 +240,8 @@ func plot(points []point, height, width int, label func(float64) string) []strin
 func (a *app) sayHistory(i *inspected) {
 	u := unit{i.model.Tokenizer.Unit()}
 	w := tabwriter.NewWriter(a.out.w, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "step\ttime\tpass\ttrain\tvalid\tlr\t %s\n", u.label())
+	fmt.Fprintf(a.out.w, "train and valid in %s, time by session\n", u.label())
+	fmt.Fprintf(w, "step\ttime\tpass\ttrain\tvalid\tlr\t\n")
 	loss, lr := math.NaN(), 0.0
 	for _, e := range i.events {
 		switch e.Kind {
@@ -245,8 +252,11 @@ func (a *app) sayHistory(i *inspected) {
 			if e.Best {
 				note = " best"
 			}
-			fmt.Fprintf(w, "%s\t%s\t%.1f\t%s\t%s\t%.3g\t%s\n", a.count(e.Step), clock(e.Elapsed), e.Pass, u.loss(loss), u.loss(e.Valid), lr, note)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%.3g\t%s\n", a.count(e.Step), clock(e.Elapsed), passColumn(e.Pass), u.loss(loss), u.loss(e.Valid), lr, note)
 		case train.EventWarning, train.EventReplan, train.EventResume:
+			if e.Kind == train.EventReplan && !a.verbose {
+				continue // a timed run has many, a step or two each
+			}
 			text := e.Text
 			if text == "" {
 				text = fmt.Sprintf("of %s steps", a.count(e.Steps))
@@ -271,17 +281,15 @@ func shapeOf(t checkpoint.Tensor) string {
 }
 
 func (a *app) sayTensors(i *inspected, all bool) {
-	show := i.tensors
-	if !all && len(show) > 1 {
-		show = show[:1]
+	if !all && len(i.tensors) > 1 {
+		t := i.tensors[0]
+		line := fmt.Sprintf("%s  %s  norm %.4g  (%d more: --tensors)", t.Name, shapeOf(t), norm(t.Data), len(i.tensors)-1)
+		fmt.Fprintln(a.out.w, a.out.fit(line, "  "))
+		return
 	}
 	w := tabwriter.NewWriter(a.out.w, 0, 8, 2, ' ', 0)
-	for _, t := range show {
-		more := ""
-		if n := len(i.tensors) - len(show); n > 0 {
-			more = fmt.Sprintf("\t(%d more: --tensors)", n)
-		}
-		fmt.Fprintf(w, "%s\t%s\tnorm %.4g%s\n", t.Name, shapeOf(t), norm(t.Data), more)
+	for _, t := range i.tensors {
+		fmt.Fprintf(w, "%s\t%s\tnorm %.4g\n", t.Name, shapeOf(t), norm(t.Data))
 	}
 	_ = w.Flush()
 }

@@ -109,6 +109,10 @@ func (a *app) sayAlert(m *eval.Model, bits float64) error {
 	switch {
 	case math.IsNaN(share):
 		rare = "its validation text has no lines to compare with"
+	case share >= 0.995:
+		rare = "as nearly all of its validation lines"
+	case share > 0.1:
+		rare = fmt.Sprintf("%.0f %% of its validation lines", 100*share)
 	case share > 0:
 		rare = "1 in " + commas(int64(math.Round(1/share))) + " of its validation lines"
 	}

@@ -43,6 +43,16 @@ func cut(text string, columns int) string {
 	return text
 }
 
+// cutAtSpace is cut after the last space in the right half of what fits, if
+// there is one.
+func cutAtSpace(text string, columns int) string {
+	head := cut(text, columns)
+	if at := strings.LastIndexByte(head, ' '); len(head) < len(text) && at > len(head)/2 {
+		return head[:at+1]
+	}
+	return head
+}
+
 // unsafeRune reports whether a terminal might act on r instead of showing it.
 func unsafeRune(r rune) bool {
 	return r < 0x20 || r >= 0x7F && r < 0xA0 || unicode.Is(unicode.Cf, r) && r != 0x200D && r != 0x200C && r != 0xAD ||

@@ -286,7 +286,7 @@ func stepsOf(p train.Plan) int64 {
 // skipped are the files that a folder has and that are no text.
 type skipped []string
 
-func (s *skipped) add(path, why string) { *s = append(*s, visible(path)+" ("+why+")") }
+func (s *skipped) add(path, why string) { *s = append(*s, visible(path)+": "+why) }
 
 // sayLeftOut names them: one, or with -v all.
 func (r *trainRun) sayLeftOut(left skipped) {
@@ -299,7 +299,7 @@ func (r *trainRun) sayLeftOut(left skipped) {
 		}
 		return
 	}
-	r.row("%s", r.err.fit(fmt.Sprintf("left out: %s that are no text, such as %s; -v names them", plural(int64(len(left)), "file", "files"), left[0]), "  "))
+	r.row("%s", r.err.fit(fmt.Sprintf("left out: %s that are no text, such as %s (-v names all)", plural(int64(len(left)), "file", "files"), left[0]), "  "))
 }
 
 // row prints a line above the bar, unless -q.

@@ -80,7 +80,7 @@ func sampleLines(text string, columns int) []string {
 	for _, l := range strings.Split(strings.Trim(text, "\n"), "\n") {
 		l = visible(strings.ReplaceAll(strings.TrimRight(l, " \t\r"), "\t", "    "))
 		for first := true; first || l != ""; first = false {
-			head := cut(l, columns)
+			head := cutAtSpace(l, columns)
 			lines = append(lines, head)
 			if l = l[len(head):]; head == "" {
 				break
