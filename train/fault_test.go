@@ -169,7 +169,7 @@ func TestEveryDiskFault(t *testing.T) {
 	dir := t.TempDir()
 	text := write(t, dir, "book.txt", prose(40))
 	whole := &badDisk{}
-	if err := runOn(whole, filepath.Join(dir, "whole"), text, short, quiet); err != nil {
+	if err := runOn(whole, filepath.Join(dir, "whole"), text, "", short, quiet); err != nil {
 		t.Fatal(err)
 	}
 	want := outcome(t, filepath.Join(dir, "whole"))
@@ -199,7 +199,7 @@ func stride(n int) int {
 }
 
 // runOn prepares and runs on a disk of its own.
-func runOn(disk checkpoint.FS, out, text string, pairs []string, on func(train.Event)) error {
+func runOn(disk checkpoint.FS, out, text, valid string, pairs []string, on func(train.Event)) error {
 	var s train.Settings
 	for _, pair := range pairs {
 		name, value, _ := strings.Cut(pair, "=")
@@ -207,11 +207,17 @@ func runOn(disk checkpoint.FS, out, text string, pairs []string, on func(train.E
 			return err
 		}
 	}
-	src, err := data.Sources([]string{text}, nil, data.ReadOptions{})
-	if err != nil {
+	in := train.Input{Out: out}
+	var err error
+	if in.Sources, err = data.Sources([]string{text}, nil, data.ReadOptions{}); err != nil {
 		return err
 	}
-	j, err := train.PrepareOn(context.Background(), disk, s, train.Input{Sources: src, Out: out}, on)
+	if valid != "" {
+		if in.Valid, err = data.Sources([]string{valid}, nil, data.ReadOptions{}); err != nil {
+			return err
+		}
+	}
+	j, err := train.PrepareOn(context.Background(), disk, s, in, on)
 	if err != nil {
 		return err
 	}
@@ -223,7 +229,7 @@ func runOn(disk checkpoint.FS, out, text string, pairs []string, on func(train.E
 func checkFault(t *testing.T, disk *badDisk, out, text string, want map[string]string) {
 	t.Helper()
 	warned := false
-	err := runOn(disk, out, text, short, func(e train.Event) {
+	err := runOn(disk, out, text, "", short, func(e train.Event) {
 		warned = warned || e.Kind == train.EventWarning && strings.Contains(e.Text, "training goes on")
 	})
 	t.Logf("%s: %v", disk.hit, err)
@@ -232,7 +238,7 @@ func checkFault(t *testing.T, disk *badDisk, out, text string, want map[string]s
 			t.Errorf("%s: error %v does not say so", disk.hit, err)
 		}
 		if _, serr := os.Stat(out); serr != nil { // it failed before there was anything to keep
-			err = runOn(checkpoint.OS{}, out, text, short, quiet)
+			err = runOn(checkpoint.OS{}, out, text, "", short, quiet)
 		} else {
 			err = resumeOn(out)
 		}

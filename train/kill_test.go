@@ -20,7 +20,7 @@ func TestKilledAnywhere(t *testing.T) {
 	dir := t.TempDir()
 	text := write(t, dir, "book.txt", prose(40))
 	whole := &badDisk{}
-	if err := runOn(whole, filepath.Join(dir, "whole"), text, short, quiet); err != nil {
+	if err := runOn(whole, filepath.Join(dir, "whole"), text, "", short, quiet); err != nil {
 		t.Fatal(err)
 	}
 	want := outcome(t, filepath.Join(dir, "whole"))
@@ -30,7 +30,7 @@ func TestKilledAnywhere(t *testing.T) {
 			c.Out = filepath.Join(dir, name)
 			killed(t, c, after)
 			if _, err := os.Stat(c.Out); err != nil { // before there was anything to keep
-				err = runOn(checkpoint.OS{}, c.Out, text, short, quiet)
+				err = runOn(checkpoint.OS{}, c.Out, text, "", short, quiet)
 				if err != nil {
 					t.Fatal(err)
 				}

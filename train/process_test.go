@@ -15,6 +15,7 @@ import (
 // child is what a copy of this test's binary does instead of testing: one run.
 type child struct {
 	Text, Out string   // Text "" goes on with Out
+	Valid     string   // text to validate on; "" for the tail of Text
 	Settings  []string // name=value
 	KillAt    int      // it kills itself at this step of its disk; 0: never
 	KillOn    string   // or at the first event of this kind
@@ -63,7 +64,7 @@ func (c child) run() error {
 		}
 	}
 	if c.Text != "" {
-		return runOn(disk, c.Out, c.Text, c.Settings, on)
+		return runOn(disk, c.Out, c.Text, c.Valid, c.Settings, on)
 	}
 	j, err := train.ResumeOn(context.Background(), disk, c.Out, train.Settings{}, on)
 	if err != nil {
