@@ -2,6 +2,7 @@
 #
 #   make check     all that a change must pass; quiet but for go test's own lines
 #   make race      the tests under the race detector (needs a C compiler)
+#   make bigtext   trains on 2 GB of text under 1 GB of memory; the tests do it with 100 MB
 #   make fuzz      every fuzz target for FUZZTIME (10s) each
 #   make bench     benchmarks, by shape;  make benchcmp  the same with and without assembly
 #   make size      the binary's size and the time of a cold build, against their limits
@@ -19,7 +20,7 @@ STATICCHECK := $(GO) tool -modfile=tools/go.mod staticcheck
 # The product is pure Go; nothing but the race detector may need a C compiler.
 export CGO_ENABLED := 0
 
-.PHONY: check build cross fmt vet lint tidy test test-purego race fuzz bench benchcmp size golden clean
+.PHONY: check build cross fmt vet lint tidy test test-purego race bigtext fuzz bench benchcmp size golden clean
 
 check: build binary-size cross fmt vet lint tidy test test-purego
 
@@ -60,6 +61,9 @@ test-purego:
 
 race:
 	@CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...
+
+bigtext:
+	@REFRAIN_TEST_BIG_MB=2000 $(GO) test -timeout 60m -count 1 -v -run BigText ./train
 
 fuzz:
 	@for p in $$($(GO) list ./...); do \
