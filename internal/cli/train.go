@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/refrain-lm/refrain/data"
+	"github.com/refrain-lm/refrain/lm"
 	"github.com/refrain-lm/refrain/train"
 )
 
@@ -30,6 +31,12 @@ func (v *settingValue) Set(text string) error {
 	var s train.Settings
 	if err := s.Set(v.flag.Name, text, fromFlag); err != nil {
 		return usageError{err.Error()}
+	}
+	switch cell := lm.Cell(strings.ToLower(text)); cell {
+	case lm.RNN, lm.LSTM, lm.LSTMNoG, lm.GRU: // as char-rnn and PyTorch's example have it
+		if v.flag.Name == "model" {
+			return usagef("--model %s; did you mean --cell %s?", quote(text), cell)
+		}
 	}
 	v.text = text
 	return nil
