@@ -1,8 +1,42 @@
 package cli
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/refrain-lm/refrain/train"
 )
+
+// valuesOf are the values of flags that take one of a few.
+var valuesOf = map[string][]string{
+	"tokenizer": {"byte", "char", "word"}, "words": {"whitespace", "punct"}, "normalize": {"none", "NFC", "NFKC", "NFD", "NFKD"},
+	"cell": {"rnn", "lstm", "lstm-nog", "gru"}, "gru-reset": {"before", "after"}, "nonlinearity": {"tanh", "relu"}, "bias": {"one", "two"},
+	"init": {"refrain", "pytorch", "keras", "uniform"}, "optimizer": {"adam", "adamw", "sgd", "asgd"}, "loss": {"mean", "sum"},
+	"schedule": {"constant", "zaremba", "cosine", "one-cycle", "wsd", "plateau"}, "precision": {"auto", "float32"},
+	"recipe": append([]string{"none"}, train.RecipeNames()...), "model": {"recurrent"}, "color": {"auto", "always", "never"},
+}
+
+// completeValues offers flags' values, and folders where a model is wanted.
+func completeValues(cmd *cobra.Command) {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if values := valuesOf[f.Name]; values != nil {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+		}
+		if f.Name == "resume" || f.Name == "out" {
+			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs))
+		}
+	})
+	if strings.Contains(cmd.Use, " DIR") {
+		cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) == 0 {
+				return nil, cobra.ShellCompDirectiveFilterDirs
+			}
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+	}
+}
 
 func (a *app) completionCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "completion SHELL", Short: "tab completion for a shell", Args: cobra.ArbitraryArgs,

@@ -123,7 +123,7 @@ func flagHint(cmd *cobra.Command, name string) string {
 // nearest is the word of list within a third of its letters of typing errors
 // from word, or one that word begins; "" if there is none.
 func nearest(word string, list []string) string {
-	best, bestAt := "", 1+len(word)/3
+	best, bestAt := "", max(1, (1+len(word))/3)
 	slices.Sort(list)
 	for _, w := range list {
 		if d := editDistance(word, w); d < bestAt || d == bestAt && best == "" {

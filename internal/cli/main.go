@@ -108,6 +108,7 @@ func (a *app) root() *cobra.Command {
 	a.commonFlags(root)
 	for _, cmd := range a.verbs {
 		a.commonFlags(cmd)
+		completeValues(cmd)
 	}
 	return root
 }
@@ -131,7 +132,7 @@ func (a *app) commonFlags(cmd *cobra.Command) {
 }
 
 func (a *app) helpCommand() *cobra.Command {
-	return &cobra.Command{Use: "help [VERB]", Hidden: true, SilenceUsage: true, SilenceErrors: true,
+	return &cobra.Command{Use: "help [VERB]", Short: "a verb's page", Hidden: true, SilenceUsage: true, SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			target, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {

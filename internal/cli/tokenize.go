@@ -57,6 +57,9 @@ func (a *app) tokenizeCommand() *cobra.Command {
 func loadTokenizer(dir string) (*tokenizer.Tokenizer, error) {
 	f, err := os.Open(filepath.Join(dir, eval.TokenizerFile))
 	if err != nil {
+		if _, cause := openModel(dir); cause != nil {
+			err = cause // which says what to do
+		}
 		return nil, err
 	}
 	defer f.Close()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -41,6 +42,24 @@ func moduleVersion() string {
 }
 
 func (a *app) versionCommand() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "print the version", Hidden: true, Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.printVersion() }}
+	var asJSON bool
+	cmd := &cobra.Command{Use: "version", Short: "print the version", Hidden: true, Args: cobra.ArbitraryArgs}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		switch {
+		case len(args) > 0:
+			return usagef("version takes no arguments; leave out %s", quote(args[0]))
+		case asJSON:
+			return json.NewEncoder(a.out.w).Encode(map[string]string{
+				"version": moduleVersion(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH, "kernels": kernel.Name(),
+			})
+		}
+		return a.printVersion()
+	}
+	a.describe(cmd, page{
+		summary:  "Print the version, Go's, the system and the kernels in use.",
+		examples: []string{"version"},
+		groups:   []flagGroup{{title: "How", names: []string{"json"}}},
+	}, nil)
+	return cmd
 }
