@@ -1,12 +1,12 @@
 // Package data brings text from files to the windows that a model trains on.
 //
 // [Sources] lists what to read: files, folders, standard input; gzip, zstd, xz
-// and bzip2 are unpacked by their first bytes. [Prepare] reads the sources at
-// most three times, a piece at a time, so that a text of any size passes
-// through a few megabytes of memory: once to measure what is compressed, once
-// to train a tokenizer on the training part, once to write the ids. The ids
-// lie in one file, [IDs], read with ReadAt. A [Stream] cuts them into lanes
-// and windows.
+// and bzip2 are unpacked by their first bytes. [Text] is a text in memory,
+// whose bytes are taken as they are. [Prepare] reads the sources at most three
+// times, a piece at a time, so that a text of any size passes through a few
+// megabytes of memory: once to measure what is compressed, once to train a
+// tokenizer on the training part, once to write the ids. The ids lie in one
+// file, [IDs], read with ReadAt. A [Stream] cuts them into lanes and windows.
 //
 // # Text
 //

@@ -65,17 +65,21 @@ func ExamplePrepare() {
 	// Output: 5 2 5
 }
 
-// A source can be anything that can be read again.
+// A source can be anything that can be read again, such as a part of an open
+// file. Size -1: only reading tells.
 func ExampleSource() {
-	src := data.Source{Name: "memory", Size: -1, Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(strings.NewReader("a\nb\n")), nil
+	file := strings.NewReader("--a\nb\n--")
+	src := data.Source{Name: "the middle", Size: -1, Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(io.NewSectionReader(file, 2, 4)), nil
 	}}
-	err := data.Chunks([]data.Source{src}, func(chunk []byte) error {
+	err := data.Chunks([]data.Source{src, data.Text("memory", []byte("c\n"))}, func(chunk []byte) error {
 		fmt.Printf("%q\n", chunk)
 		return nil
 	})
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Output: "a\nb\n"
+	// Output:
+	// "a\nb\n"
+	// "c\n"
 }

@@ -20,11 +20,7 @@ import (
 )
 
 // memory is a source in memory.
-func memory(name, text string) data.Source {
-	return data.Source{Name: name, Size: int64(len(text)), Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(strings.NewReader(text)), nil
-	}}
-}
+func memory(name, text string) data.Source { return data.Text(name, []byte(text)) }
 
 func TestChunks(t *testing.T) {
 	const size = 1 << 20

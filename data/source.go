@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -12,7 +13,8 @@ import (
 	"strings"
 )
 
-// A Source is a text that can be read any number of times.
+// A Source is a text that can be read any number of times. [Sources] makes them
+// of files, [Text] of memory.
 type Source struct {
 	// Name is what messages and the model card call it.
 	Name string
@@ -27,6 +29,14 @@ type Source struct {
 	// Close gives up what the source holds (the copy of standard input); nil
 	// if that is nothing.
 	Close func() error
+}
+
+// Text is a source in memory, of exactly these bytes. Its name is what messages
+// and the model card call it.
+func Text(name string, text []byte) Source {
+	return Source{Name: name, Size: int64(len(text)), Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(text)), nil
+	}}
 }
 
 // ReadOptions say what to take as text. The zero value is right for text.

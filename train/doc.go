@@ -7,9 +7,17 @@
 //	report, err := train.Run(ctx, model, stream, train.Options{Steps: 1000, Valid: valid})
 //
 // [Prepare] and [Resume] make a [Job]: a run in a model folder, from text to
-// model card. Its [Plan] is on disk before the first step; its bits are a
-// function of that plan and the text, not of time, threads, or of being
-// stopped and resumed in between.
+// model card:
+//
+//	text, err := data.Sources([]string{"book.txt"}, nil, data.ReadOptions{})
+//	job, err := train.Prepare(ctx, train.Settings{Time: 10 * time.Minute}, train.Input{Sources: text, Out: "book"}, nil)
+//	outcome, err := job.Run(ctx, nil)
+//	err = job.Close()
+//
+// [Settings] are plain fields: what is not zero is given, the plan chooses the
+// rest, and [Settings.Set] gives a zero. The [Plan] is on disk before the first
+// step; its bits are a function of that plan and the text, not of time, threads,
+// or of being stopped and resumed in between.
 //
 // Losses are nats a token unless a name says otherwise; windows are [T,B], T
 // tokens of B lanes; times are durations of the wall clock, and [Plan] counts
@@ -17,9 +25,9 @@
 //
 // # What the plan chooses
 //
-// Whatever is given, by flag, environment, config file or recipe, stays as it
-// is. What is left open is decided in this order, and plan.json and the dry run
-// say what was decided:
+// Whatever is given, by program, flag, environment, config file or recipe, stays
+// as it is. What is left open is decided in this order, and plan.json and the dry
+// run say what was decided:
 //
 //  1. Batch and window: 32 lanes of 100 tokens, 35 for words; halved until the
 //     text has a few steps to offer.
@@ -54,8 +62,7 @@
 // [ErrStopped] comes when the context ends, after saving; [ErrDiverged] when the
 // loss ran away three times; [ErrFinished] when there is nothing to resume. A
 // folder held by another run matches checkpoint.ErrLocked, a full disk
-// checkpoint.ErrDiskFull. All others are one line that says what to do. Prepare
-// and Resume call their last argument with every event: it must not be nil.
+// checkpoint.ErrDiskFull. All others are one line that says what to do.
 //
 // # Sources
 //

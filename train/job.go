@@ -62,7 +62,8 @@ func (j *Job) Close() error {
 }
 
 // Prepare makes the run's folder, reads and encodes the text, measures this
-// machine where the budget is a time, and writes the plan.
+// machine where the budget is a time, and writes the plan. It calls on, if that is
+// not nil, with every event.
 func Prepare(ctx context.Context, s Settings, in Input, on func(Event)) (*Job, error) {
 	return prepareOn(ctx, checkpoint.OS{}, s, in, on)
 }
@@ -71,6 +72,7 @@ func prepareOn(ctx context.Context, disk checkpoint.FS, s Settings, in Input, on
 	if in.Started.IsZero() {
 		in.Started = time.Now()
 	}
+	on = onlooker(on)
 	s, err := s.withRecipe()
 	if err != nil {
 		return nil, err
@@ -88,6 +90,14 @@ func prepareOn(ctx context.Context, disk checkpoint.FS, s Settings, in Input, on
 		return nil, errors.Join(err, j.abandon())
 	}
 	return j, nil
+}
+
+// onlooker is on, or where there is none one that does nothing.
+func onlooker(on func(Event)) func(Event) {
+	if on == nil {
+		return func(Event) {}
+	}
+	return on
 }
 
 func names(src []data.Source) []string {
@@ -252,7 +262,8 @@ func (p Plan) checkDisk(dir string) error {
 
 // Resume opens a run to go on with it. Settings that were given and differ,
 // and a budget, begin a new phase; else the run goes on as if never stopped.
-// ErrFinished says that there is nothing left to do.
+// ErrFinished says that there is nothing left to do. on, if not nil, is called
+// with every event.
 func Resume(ctx context.Context, dir string, s Settings, on func(Event)) (*Job, error) {
 	return resumeOn(ctx, checkpoint.OS{}, dir, s, on)
 }
@@ -267,7 +278,7 @@ func resumeOn(ctx context.Context, disk checkpoint.FS, dir string, s Settings, o
 	if j.lock, err = checkpoint.Lock(dir); err != nil {
 		return nil, err
 	}
-	if err := j.resume(ctx, s, started, on); err != nil {
+	if err := j.resume(ctx, s.noted(), started, onlooker(on)); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
 	return j, nil
@@ -329,9 +340,7 @@ var ErrFinished = errors.New("finished")
 // planAnew prepares a run that was killed before its plan was complete.
 func (j *Job) planAnew(ctx context.Context, s Settings, started time.Time, on func(Event)) error {
 	if s.budgetGiven() {
-		for name := range budgetFlags {
-			delete(j.plan.Settings.Origin, name)
-		}
+		j.plan.Settings.dropBudget()
 	}
 	for name, origin := range s.Origin {
 		i := slices.IndexFunc(flags, func(f Flag) bool { return f.Name == name })
@@ -409,10 +418,7 @@ func (s Settings) amended(more Settings) (next Settings, changed bool, err error
 		next.Origin[name] = origin
 	}
 	if changed {
-		next.Time, next.Steps, next.Epochs = 0, 0, 0
-		for name := range budgetFlags {
-			delete(next.Origin, name)
-		}
+		next.dropBudget()
 	}
 	for _, f := range flags {
 		v := f.Value(more)

@@ -32,8 +32,10 @@ const (
 )
 
 // Run trains to the end of the plan and measures the best model. If ctx is
-// cancelled it saves and returns ErrStopped.
+// cancelled it saves and returns ErrStopped. on, if not nil, is called with every
+// event.
 func (j *Job) Run(ctx context.Context, on func(Event)) (Outcome, error) {
+	on = onlooker(on)
 	out := Outcome{Dir: j.folder.dir, Unit: j.tok.Unit()}
 	s := j.plan.Settings
 	m, err := lm.New(j.plan.Model, s.initConfig(), s.Seed)

@@ -10,9 +10,14 @@ import (
 	"time"
 )
 
-// Settings is what one asks of a training run, a field for each flag. A flag
-// that Origin does not name was not given: the recipe, the plan or the default
-// decides, and the completed Settings in plan.json say what they decided.
+// Settings is what one asks of a training run, a field for each flag of the
+// command. A field left zero is not given: the recipe, the plan or the default
+// decides, and the completed Settings in the job's [Plan] say what they decided.
+//
+//	s := train.Settings{Steps: 300, Cell: "gru", Hidden: 128}
+//
+// To ask for a value that is zero (no dropout, no clipping), or for one by its
+// flag's name and as text, use [Settings.Set].
 type Settings struct {
 	// Text
 	Tokenizer string `json:"tokenizer"`  // byte, char, word
@@ -76,8 +81,10 @@ type Settings struct {
 	Precision  string        `json:"precision"`
 	Recipe     string        `json:"recipe"`
 
-	// Origin names where each given flag came from: "flag", "env", "config",
-	// "recipe"; the plan adds "plan" for what it chose.
+	// Origin says by flag name where each value came from: Set notes what it is
+	// told, such as "flag", "env" or "config"; Prepare and Resume add "program"
+	// for fields without a note that are not zero, "recipe", "plan" for what the
+	// plan chose, and "default". None is needed.
 	Origin map[string]string `json:"origin"`
 }
 
@@ -182,11 +189,28 @@ func (f Flag) Value(s Settings) string {
 	panic("train: flag of unknown type: " + f.Name)
 }
 
-// Given reports whether the flag was set by the user or a recipe.
-func (s Settings) Given(name string) bool { return s.Origin[name] != "" && s.Origin[name] != "plan" }
+// Given reports whether Origin says that the flag was set by the user or a recipe.
+func (s Settings) Given(name string) bool {
+	o := s.Origin[name]
+	return o != "" && o != "plan" && o != "default"
+}
 
-// Set parses value into the named setting and notes where it came from.
-// "_" in a name is read as "-".
+// noted is s with an origin for the fields that a program assigned.
+func (s Settings) noted() Settings {
+	s.Origin = maps.Clone(s.Origin)
+	if s.Origin == nil {
+		s.Origin = map[string]string{}
+	}
+	for _, f := range flags {
+		if s.Origin[f.Name] == "" && f.Value(s) != f.Value(Settings{}) {
+			s.Origin[f.Name] = "program"
+		}
+	}
+	return s
+}
+
+// Set parses value into the setting of that flag name and notes where it came
+// from, any word but "plan" and "default". "_" in a name is read as "-".
 func (s *Settings) Set(name, value, origin string) error {
 	name = strings.ReplaceAll(name, "_", "-")
 	i := slices.IndexFunc(flags, func(f Flag) bool { return f.Name == name })
@@ -244,7 +268,7 @@ func (s *Settings) choose(name, value string) {
 
 // withRecipe lays the recipe under what was given and the defaults under both.
 func (s Settings) withRecipe() (Settings, error) {
-	s.Origin = maps.Clone(s.Origin)
+	s = s.noted()
 	if s.Recipe != "" && s.Recipe != "none" {
 		values, err := Recipe(s.Recipe)
 		if err != nil {
@@ -265,9 +289,11 @@ func (s Settings) withRecipe() (Settings, error) {
 		if err := parseInto(f.field(&s), f.Default); err != nil {
 			panic("train: default of " + f.Name + ": " + err.Error())
 		}
+		s.Origin[f.Name] = "default"
 	}
 	if !s.budgetGiven() {
 		s.Time = time.Minute
+		s.Origin["time"] = "default"
 	}
 	return s, nil
 }
@@ -276,6 +302,14 @@ var budgetFlags = map[string]bool{"time": true, "epochs": true, "steps": true}
 
 func (s Settings) budgetGiven() bool {
 	return s.Given("time") || s.Given("epochs") || s.Given("steps")
+}
+
+// dropBudget makes room for another budget.
+func (s *Settings) dropBudget() {
+	s.Time, s.Steps, s.Epochs = 0, 0, 0
+	for name := range budgetFlags {
+		delete(s.Origin, name)
+	}
 }
 
 // Validate reports every contradiction and value out of range, in one error.
