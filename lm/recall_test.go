@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/refrain-lm/refrain/internal/kernel"
 	"github.com/refrain-lm/refrain/lm"
 	"github.com/refrain-lm/refrain/nn"
 	"github.com/refrain-lm/refrain/optim"
@@ -21,24 +22,25 @@ const (
 	recallLanes = 32
 )
 
-// recallBatch is sequences of lag inputs, [lag, lanes], and their targets.
-func recallBatch(r *rand.Rand, lag, lanes int) (in, want []int32) {
-	in, want = make([]int32, lag*lanes), make([]int32, lag*lanes)
+// recallBatch is inputs and targets, [recallLag, lanes].
+func recallBatch(r *rand.Rand, lanes int) (in, want []int32) {
+	in, want = make([]int32, recallLag*lanes), make([]int32, recallLag*lanes)
 	for i := range in {
 		in[i], want[i] = int32(recallKinds+r.IntN(distractors)), -1
 	}
 	for lane := range lanes {
 		in[lane] = int32(r.IntN(recallKinds))
-		want[(lag-1)*lanes+lane] = in[lane]
+		want[(recallLag-1)*lanes+lane] = in[lane]
 	}
 	return in, want
 }
 
-// recallLoss trains a cell, on lags that grow to recallLag over the first part
-// of the steps, and returns its loss at the answer as a share of chance's.
+// recallLoss trains a cell and returns its loss at the answer as a share of
+// chance's.
 func recallLoss(t *testing.T, cfg lm.Config, steps int, seed uint64) float64 {
 	t.Helper()
-	m, err := lm.New(cfg, nn.InitConfig{}, seed)
+	forget := 5.0 // σ(5)⁵⁰ is 0.7: an LSTM's gradient crosses the lag; other cells take no notice
+	m, err := lm.New(cfg, nn.InitConfig{ForgetBias: &forget}, seed)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,9 +57,8 @@ func recallLoss(t *testing.T, cfg lm.Config, steps int, seed uint64) float64 {
 	m.Refresh(nil, true)
 	r := rand.New(rand.NewPCG(seed, 50))
 	state := m.NewState(recallLanes)
-	for step := range steps {
-		lag := min(recallLag, 4+(recallLag-4)*step*3/(2*steps))
-		in, want := recallBatch(r, lag, recallLanes)
+	for range steps {
+		in, want := recallBatch(r, recallLanes)
 		state.Reset()
 		for _, p := range params {
 			clear(p.Grad)
@@ -69,15 +70,19 @@ func recallLoss(t *testing.T, cfg lm.Config, steps int, seed uint64) float64 {
 		m.Refresh(nil, true)
 	}
 	const lanes = 500
-	in, want := recallBatch(r, recallLag, lanes)
+	in, want := recallBatch(r, lanes)
 	sum, n := m.Loss(&lm.Tape{}, in, want, m.NewState(lanes))
 	return sum / float64(n) / math.Log(recallKinds)
 }
 
 // TestRecall: gated cells answer right 50 steps after the symbol. The plain
-// recurrent cell, trained in the same way, forgets it while the lag grows
-// (Bengio et al. 1994).
+// recurrent cell, trained in the same way, stays at chance: its gradient does not
+// reach back so far (Bengio et al. 1994).
 func TestRecall(t *testing.T) {
+	seeds := uint64(3)
+	if raceEnabled || testing.Short() || kernel.Name() == "generic" {
+		seeds = 1
+	}
 	for _, cell := range []struct {
 		cfg         lm.Config
 		least, most float64 // shares of chance loss
@@ -86,10 +91,10 @@ func TestRecall(t *testing.T) {
 		{lm.Config{Cell: lm.GRU}, 0, 0.1},
 		{lm.Config{Cell: lm.RNN}, 0.9, math.Inf(1)},
 	} {
-		for seed := range uint64(3) {
+		for seed := range seeds {
 			t.Run(fmt.Sprintf("%s seed %d", cell.cfg.Cell, seed), func(t *testing.T) {
 				cell.cfg.Vocab, cell.cfg.EmSize, cell.cfg.Hidden = recallKinds+distractors, 8, 24
-				got := recallLoss(t, cell.cfg, 600, seed)
+				got := recallLoss(t, cell.cfg, 800, seed)
 				t.Logf("%.4f of chance loss", got)
 				if got < cell.least || got > cell.most {
 					t.Errorf("%.3f of chance loss, want %v to %v", got, cell.least, cell.most)
