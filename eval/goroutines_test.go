@@ -11,7 +11,6 @@ import (
 
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/eval"
-	"github.com/refrain-lm/refrain/internal/parallel"
 	"github.com/refrain-lm/refrain/sample"
 )
 
@@ -39,13 +38,11 @@ func TestOneModelServesManyGoroutines(t *testing.T) {
 				return fmt.Sprint(s.Score(fmt.Appendf(nil, "river %d", seed), false, true)), nil
 			},
 			func(uint64) (string, error) {
-				pool := parallel.New(2)
-				defer pool.Close()
 				src, err := data.Sources([]string{path}, nil, data.ReadOptions{})
 				if err != nil {
 					return "", err
 				}
-				r, err := eval.Stream(context.Background(), m, src, pool, nil)
+				r, err := eval.Stream(context.Background(), m, src, nil, nil)
 				return fmt.Sprint(r), err
 			},
 			func(seed uint64) (string, error) {
