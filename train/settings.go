@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/refrain-lm/refrain/internal/typo"
 )
 
 // Settings is what one asks of a training run, a field for each flag of the
@@ -394,12 +396,25 @@ func given(s Settings, names ...string) []string {
 	return out
 }
 
+// peerValues maps what other programs call a value (PyTorch's example, Keras,
+// fairseq and others) to ours.
+var peerValues = map[string]string{
+	"rnn-tanh": "rnn", "rnn-relu": "rnn", "simplernn": "rnn", "simple-rnn": "rnn", "vanilla": "rnn", "elman": "rnn", "cudnnlstm": "lstm", "cudnngru": "gru",
+	"character": "char", "characters": "char", "letter": "char", "bytes": "byte", "utf-8": "byte", "utf8": "byte", "space": "whitespace", "spaces": "whitespace",
+	"nt-asgd": "asgd", "averaged-sgd": "asgd", "adam-w": "adamw",
+	"none": "constant", "fixed": "constant", "step": "zaremba", "onecycle": "one-cycle", "trapezoid": "wsd",
+	"reduce-lr-on-plateau": "plateau", "reducelronplateau": "plateau",
+	"fp32": "float32", "float": "float32", "f32": "float32", "torch": "pytorch", "tensorflow": "keras",
+}
+
 // hint suggests the word of list that v most likely meant.
 func hint(v string, list []string) string {
-	for _, w := range list {
-		if strings.HasPrefix(w, strings.ToLower(v)) || strings.EqualFold(v, w) {
-			return "; did you mean " + w + "?"
-		}
+	w := peerValues[strings.ToLower(strings.ReplaceAll(v, "_", "-"))]
+	if !slices.Contains(list, w) {
+		w = typo.Nearest(v, list)
 	}
-	return ""
+	if w == "" {
+		return ""
+	}
+	return "; did you mean " + w + "?"
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/refrain-lm/refrain/internal/typo"
 	"github.com/refrain-lm/refrain/train"
 )
 
@@ -56,7 +57,7 @@ func (a *app) completionCommand() *cobra.Command {
 		case "powershell":
 			return root.GenPowerShellCompletionWithDesc(a.out.w)
 		}
-		near := nearest(args[0], cmd.ValidArgs)
+		near := typo.Nearest(args[0], cmd.ValidArgs)
 		if near == "" {
 			return usagef("no completion for %s; there is bash, zsh, fish, powershell", quote(args[0]))
 		}

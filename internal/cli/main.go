@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/refrain-lm/refrain/internal/typo"
 )
 
 // app is one command line being run.
@@ -155,7 +157,7 @@ func (a *app) unknownVerb(root *cobra.Command, word string) error {
 	if verb := peers[word]; verb != "" {
 		return usagef("no command %s; did you mean %s?", word, a.command(verb))
 	}
-	if near := nearest(word, verbs); near != "" {
+	if near := typo.Nearest(word, verbs); near != "" {
 		return usagef("no command %s; did you mean %s?", word, a.command(near))
 	}
 	if _, err := os.Stat(word); err == nil {

@@ -109,17 +109,6 @@ func TestShellReadsQuotesBack(t *testing.T) {
 	}
 }
 
-func TestNearest(t *testing.T) {
-	flags := []string{"dropout", "lr", "tied", "bptt", "batch-size", "max-tokens"}
-	for _, test := range []struct{ word, want string }{
-		{"drpout", "dropout"}, {"dropuot", "dropout"}, {"batchsize", "batch-size"}, {"max", "max-tokens"}, {"zzz", ""}, {"btpt", "bptt"},
-	} {
-		if got := nearest(test.word, flags); got != test.want {
-			t.Errorf("nearest(%q) = %q, want %q", test.word, got, test.want)
-		}
-	}
-}
-
 func TestPeerNamesExist(t *testing.T) {
 	a := newApp([]string{"refrain"}, strings.NewReader(""), &bytes.Buffer{}, &bytes.Buffer{}, nil)
 	root := a.root()

@@ -1,0 +1,3 @@
+// Package typo finds what somebody meant who mistyped a name. Names are short
+// and ASCII: flags, commands, the values that a flag takes.
+package typo
