@@ -21,6 +21,7 @@ const (
 	tmpPrefix = ".tmp-" // being written; never read
 	oldPrefix = ".old-" // moved aside by a commit of the same name; still whole
 	delPrefix = ".del-" // being removed; never read
+	newPrefix = ".new-" // a folder that NewFolder is writing; never read
 )
 
 // Commit makes dir/name a folder of these files, all or nothing. They are
@@ -93,23 +94,9 @@ func settle(fsys FS, dir, name string) error {
 // writeFolder writes the files and their manifest. need is the size of the
 // whole as far as it is known.
 func writeFolder(fsys FS, tmp string, files []File) (need int64, err error) {
-	for _, f := range files {
-		need += f.Size
-	}
-	if err := fsys.Remove(tmp); err != nil {
-		return need, err
-	}
-	if err := fsys.Mkdir(tmp); err != nil {
-		return need, err
-	}
 	m := manifest{Version: manifestVersion}
-	for _, f := range files {
-		size, sum, err := writeFile(fsys, filepath.Join(tmp, f.Name), f.Write)
-		need += max(size, f.Size) - f.Size
-		if err != nil {
-			return need, err
-		}
-		m.Files = append(m.Files, manifestFile{Name: f.Name, Size: size, SHA256: hex.EncodeToString(sum[:])})
+	if m.Files, need, err = writeFiles(fsys, tmp, files); err != nil {
+		return need, err
 	}
 	_, _, err = writeFile(fsys, filepath.Join(tmp, manifestName), func(w io.Writer) error {
 		b, err := json.MarshalIndent(m, "", "  ")
@@ -123,6 +110,29 @@ func writeFolder(fsys FS, tmp string, files []File) (need int64, err error) {
 		return need, err
 	}
 	return need, fsys.SyncDir(tmp)
+}
+
+// writeFiles makes the folder tmp, removing what has that name, and writes the
+// files into it, each synced.
+func writeFiles(fsys FS, tmp string, files []File) (written []manifestFile, need int64, err error) {
+	for _, f := range files {
+		need += f.Size
+	}
+	if err := fsys.Remove(tmp); err != nil {
+		return nil, need, err
+	}
+	if err := fsys.Mkdir(tmp); err != nil {
+		return nil, need, err
+	}
+	for _, f := range files {
+		size, sum, err := writeFile(fsys, filepath.Join(tmp, f.Name), f.Write)
+		need += max(size, f.Size) - f.Size
+		if err != nil {
+			return nil, need, err
+		}
+		written = append(written, manifestFile{Name: f.Name, Size: size, SHA256: hex.EncodeToString(sum[:])})
+	}
+	return written, need, nil
 }
 
 // putInPlace renames the finished temporary folder.

@@ -2,7 +2,7 @@
 // so that a crash, a full disk or a pulled plug never leaves less than the last
 // good state.
 //
-// It has four parts:
+// It has five parts:
 //
 //   - Safetensors: [WriteSafetensors] writes the same bytes for the same
 //     tensors; [ReadSafetensors] believes nothing in a file before it has
@@ -10,6 +10,8 @@
 //     https://github.com/huggingface/safetensors#format
 //   - Replacing one file: [ReplaceFile] writes beside it, syncs, renames, syncs
 //     the folder.
+//   - Making a folder: [NewFolder] writes a folder that is not there yet, all or
+//     nothing.
 //   - Committing a folder: [Commit] writes a temporary folder, each file synced,
 //     a manifest with sizes and SHA-256 last, then renames it in place.
 //     [Newest] finds the newest folder whose manifest holds, [Verify] checks

@@ -2,7 +2,8 @@
 //
 // [Open] is the one place that opens a model folder by its kind; what it
 // returns holds a [Predictor], which every kind of model fulfils, and the
-// tokenizer. The measures:
+// tokenizer. [New] wraps a model that is in memory, [Model.Save] writes it as a
+// folder. The measures:
 //
 //   - [Stream]: one stream from a zero state; the first token is given and not
 //     counted, so N tokens make N−1 predictions.

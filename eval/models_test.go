@@ -1,16 +1,12 @@
 package eval_test
 
 import (
-	"bytes"
-	"io"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/refrain-lm/refrain/checkpoint"
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/eval"
 	"github.com/refrain-lm/refrain/lm"
@@ -81,29 +77,17 @@ func each(t *testing.T, text string, test func(t *testing.T, m *eval.Model)) {
 func texts(parts ...string) []data.Source {
 	var src []data.Source
 	for _, p := range parts {
-		src = append(src, data.Source{Name: "text", Size: int64(len(p)), Open: func() (io.ReadCloser, error) {
-			return io.NopCloser(strings.NewReader(p)), nil
-		}})
+		src = append(src, data.Text("text", []byte(p)))
 	}
 	return src
 }
 
-// folder writes a whole model folder.
+// folder saves m as a model folder.
 func folder(t *testing.T, m *eval.Model) string {
 	t.Helper()
-	dir := t.TempDir()
-	for name, write := range map[string]func(io.Writer) error{
-		lm.ConfigFile:      m.Config.Write,
-		eval.TokenizerFile: m.Tokenizer.Save,
-		lm.WeightsFile:     func(w io.Writer) error { return checkpoint.WriteSafetensors(w, m.LM.Tensors()) },
-	} {
-		var b bytes.Buffer
-		if err := write(&b); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), b.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	dir := filepath.Join(t.TempDir(), "model")
+	if err := m.Save(dir); err != nil {
+		t.Fatal(err)
 	}
 	return dir
 }

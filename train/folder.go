@@ -118,11 +118,20 @@ func strictJSON(raw []byte, v any) error {
 
 // writeJSON replaces dir/name by v, indented.
 func (f folder) writeJSON(name string, v any) error {
+	write, err := indented(name, v)
+	if err != nil {
+		return err
+	}
+	return f.write(name, write)
+}
+
+// indented writes v as the file of that name.
+func indented(name string, v any) (func(io.Writer) error, error) {
 	raw, err := json.MarshalIndent(v, "", "  ")
 	if err != nil {
-		return fmt.Errorf("train: %s: %w", name, err)
+		return nil, fmt.Errorf("train: %s: %w", name, err)
 	}
-	return f.write(name, func(w io.Writer) error { _, err := w.Write(append(raw, '\n')); return err })
+	return func(w io.Writer) error { _, err := w.Write(append(raw, '\n')); return err }, nil
 }
 
 func (f folder) write(name string, write func(io.Writer) error) error {

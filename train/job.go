@@ -127,29 +127,18 @@ func (j *Job) makeFolder() (err error) {
 		return nil
 	}
 	dir, disk := filepath.Clean(j.folder.dir), j.folder.disk
-	if _, err := os.Lstat(dir); err == nil {
+	plan, err := indented(planFile, j.plan)
+	if err != nil {
+		return err
+	}
+	err = checkpoint.NewFolder(disk, dir, []checkpoint.File{{Name: planFile, Write: plan}})
+	if errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("%s exists already; nothing is overwritten: take another --out, or go on with: refrain train --resume %s", dir, dir)
 	}
-	parent, base := filepath.Split(dir)
-	fresh := folder{dir: filepath.Join(parent, ".new-"+base), disk: disk}
-	if err = disk.Remove(fresh.dir); err == nil {
-		err = disk.Mkdir(fresh.dir)
-	}
 	if err == nil {
-		err = fresh.writeJSON(planFile, j.plan)
-	}
-	if err == nil {
-		err = disk.Rename(fresh.dir, dir)
-	}
-	if err != nil {
-		_ = disk.Remove(fresh.dir) // undone as far as possible; the error that counts is the first
-		return fmt.Errorf("cannot make the model folder: %w", err)
-	}
-	if err = disk.SyncDir(filepath.Join(parent, ".")); err == nil {
 		j.lock, err = checkpoint.Lock(dir)
 	}
 	if err != nil && !errors.Is(err, checkpoint.ErrLocked) {
-		_ = disk.Remove(dir)
 		return fmt.Errorf("cannot make the model folder: %w", err)
 	}
 	return err

@@ -1,0 +1,23 @@
+package eval
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/refrain-lm/refrain/checkpoint"
+	"github.com/refrain-lm/refrain/lm"
+)
+
+// Save writes the model to a new folder that Open opens: its config, tokenizer
+// and weights, all or nothing. Where dir exists already the error matches
+// os.ErrExist and nothing is written.
+func (m *Model) Save(dir string) error {
+	if have := m.LM.Config().Vocab; have != m.Tokenizer.Size() {
+		return fmt.Errorf("%s: the model knows %d tokens, its tokenizer %d: save it with the tokenizer it was trained with", dir, have, m.Tokenizer.Size())
+	}
+	return checkpoint.NewFolder(checkpoint.OS{}, dir, []checkpoint.File{
+		{Name: lm.ConfigFile, Write: m.Config.Write},
+		{Name: TokenizerFile, Write: m.Tokenizer.Save},
+		{Name: lm.WeightsFile, Write: func(w io.Writer) error { return checkpoint.WriteSafetensors(w, m.LM.Tensors()) }},
+	})
+}
