@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/refrain-lm/refrain/data"
-	"github.com/refrain-lm/refrain/internal/parallel"
+	"github.com/refrain-lm/refrain/nn"
 )
 
 // scoreLanes is the number of lines LineBits scores side by side.
@@ -21,7 +21,7 @@ const lineBlock = 1 << 20
 // for most < 1), every line scored from a fresh state as LineScorer does. Lines
 // of similar length share a batch, which changes no bit of a score. A last line
 // without its end, and lines of more than 2^20 tokens, are left out.
-func LineBits(ctx context.Context, m *Model, r data.Reader, most int64, pool *parallel.Pool) ([]float64, error) {
+func LineBits(ctx context.Context, m *Model, r data.Reader, most int64, pool *nn.Pool) ([]float64, error) {
 	var bits []float64
 	scorer := m.Predictor.NewScorer(scoreLanes, pool)
 	err := lineBlocks(r, most, m.Tokenizer.LineEnd(), lineBlock, func(lines [][]int32) error {

@@ -23,6 +23,6 @@
 // [Open] tells a folder that is not there, one whose run was stopped too early,
 // one that is damaged and one of a newer kind apart, in one line that says what
 // to do. Measuring returns the reading's errors and the context's; a text with
-// fewer than two tokens is one. Wherever a *parallel.Pool is taken, nil means the
+// fewer than two tokens is one. Wherever an [nn.Pool] is taken, nil means the
 // caller's goroutine alone, with the same bits.
 package eval

@@ -71,7 +71,7 @@ func readKind(dir string) (string, error) {
 		Kind string `json:"kind"`
 	}
 	if err := json.NewDecoder(f).Decode(&head); err != nil {
-		return "", fmt.Errorf("%s is damaged: %w", path, err)
+		return "", fmt.Errorf("%s is damaged (%w): copy the model folder again", path, err)
 	}
 	return head.Kind, nil
 }

@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"github.com/refrain-lm/refrain/internal/parallel"
 	"github.com/refrain-lm/refrain/lm"
 	"github.com/refrain-lm/refrain/nn"
 )
@@ -13,7 +12,7 @@ type Predictor interface {
 	NewStepper() Stepper
 	// NewScorer scores lanes streams side by side on pool (nil: one thread).
 	// What shares a batch changes no bit of a score.
-	NewScorer(lanes int, pool *parallel.Pool) Scorer
+	NewScorer(lanes int, pool *nn.Pool) Scorer
 }
 
 // Stepper runs one stream token by token without allocating. Logits are of the
@@ -38,7 +37,7 @@ type recurrent struct{ m *lm.Model }
 func (r recurrent) Vocab() int          { return r.m.Config().Vocab }
 func (r recurrent) NewStepper() Stepper { return r.m.NewStepper() }
 
-func (r recurrent) NewScorer(lanes int, pool *parallel.Pool) Scorer {
+func (r recurrent) NewScorer(lanes int, pool *nn.Pool) Scorer {
 	return &recurrentScorer{m: r.m, state: r.m.NewState(lanes), tape: lm.Tape{Mode: nn.Mode{Pool: pool}}}
 }
 

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"github.com/refrain-lm/refrain/data"
-	"github.com/refrain-lm/refrain/internal/parallel"
+	"github.com/refrain-lm/refrain/nn"
 )
 
 // streamWindow is the number of tokens a product of Stream covers; it changes no bit.
@@ -14,7 +14,7 @@ const streamWindow = 512
 
 // Stream measures m on the texts of src, read as one stream in the given
 // order. progress, if not nil, is told the predictions made so far.
-func Stream(ctx context.Context, m *Model, src []data.Source, pool *parallel.Pool, progress func(int64)) (Result, error) {
+func Stream(ctx context.Context, m *Model, src []data.Source, pool *nn.Pool, progress func(int64)) (Result, error) {
 	w := &streamer{m: m, scorer: m.Predictor.NewScorer(1, pool), progress: progress, ctx: ctx}
 	w.res.Unit = m.Tokenizer.Unit()
 	err := data.Chunks(src, func(chunk []byte) error {
@@ -31,7 +31,7 @@ func Stream(ctx context.Context, m *Model, src []data.Source, pool *parallel.Poo
 
 // StreamIDs is Stream on ids that were encoded before; bytes is what they cover
 // and lossy whether the tokenizer lost something.
-func StreamIDs(ctx context.Context, m *Model, r data.Reader, most, bytes int64, lossy bool, pool *parallel.Pool, progress func(int64)) (Result, error) {
+func StreamIDs(ctx context.Context, m *Model, r data.Reader, most, bytes int64, lossy bool, pool *nn.Pool, progress func(int64)) (Result, error) {
 	w := &streamer{m: m, scorer: m.Predictor.NewScorer(1, pool), progress: progress, ctx: ctx}
 	w.res = Result{Unit: m.Tokenizer.Unit(), Bytes: bytes, Lossy: lossy}
 	n := r.Len()

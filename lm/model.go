@@ -3,7 +3,6 @@ package lm
 import (
 	"fmt"
 
-	"github.com/refrain-lm/refrain/internal/parallel"
 	"github.com/refrain-lm/refrain/nn"
 )
 
@@ -12,7 +11,7 @@ type block interface {
 	Params() []*nn.Param
 	StateWidths() []int
 	NewState(b int) nn.State
-	Refresh(pool *parallel.Pool, train bool)
+	Refresh(pool *nn.Pool, train bool)
 	Forward(m nn.Mode, t *nn.Tape, tt, b int, x []float32, s nn.State) []float32
 	Backward(m nn.Mode, t *nn.Tape, dy []float32) []float32
 	Step(s nn.State, x, y []float32)
@@ -131,7 +130,7 @@ func (m *Model) collectParams() {
 
 // Refresh packs the weights for the products: for inference alone, or for
 // training as well. It is due after every change of a parameter's Value.
-func (m *Model) Refresh(pool *parallel.Pool, train bool) {
+func (m *Model) Refresh(pool *nn.Pool, train bool) {
 	for _, b := range m.blocks {
 		b.Refresh(pool, train)
 	}

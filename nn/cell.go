@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/refrain-lm/refrain/internal/kernel"
-	"github.com/refrain-lm/refrain/internal/parallel"
 )
 
 // Bias says how many bias vectors a cell trains.
@@ -85,7 +84,7 @@ func (c *cell) panels() int { return c.recurrent[0].Panels() }
 
 // Refresh packs the weights after they have changed, with train also those
 // that Backward multiplies with.
-func (c *cell) Refresh(pool *parallel.Pool, train bool) {
+func (c *cell) Refresh(pool *Pool, train bool) {
 	h, g := c.hidden, c.gates
 	copy(c.bias, c.bih.Value)
 	kernel.Add(c.bias, c.bhh.Value)
@@ -106,7 +105,7 @@ func (c *cell) Refresh(pool *parallel.Pool, train bool) {
 
 // project starts the preactivations of a whole window: rows of bias, then the
 // product of the input, pre [T·B,G·H] = bias + x·W_ihᵀ.
-func (c *cell) project(pool *parallel.Pool, pre, x []float32, rows int) {
+func (c *cell) project(pool *Pool, pre, x []float32, rows int) {
 	n := c.gates * c.hidden
 	kernel.FillRows(pool, pre, n, rows, c.bias)
 	kernel.GemmPool(pool, pre, n, x, c.in, rows, &c.inputs)
@@ -147,7 +146,7 @@ func at[F float32 | float64](buf []F, s, n int) []F { return buf[s*n : (s+1)*n] 
 // weightGrads adds the gradients of a whole window, from t.pre [T·B,G·H] that
 // holds those of the preactivations: dW_ih += dGᵀ·x, dW_hh += dGᵀ·h₋₁ for the
 // first gates of W_hh (all of them unless the cell treats the last otherwise).
-func (c *cell) weightGrads(pool *parallel.Pool, t *Tape, gates int) {
+func (c *cell) weightGrads(pool *Pool, t *Tape, gates int) {
 	n, rows := c.gates*c.hidden, t.rows()
 	kernel.GemmTN(pool, c.wih.grad(), c.in, n, c.in, rows, t.pre, n, t.x, c.in)
 	kernel.GemmTN(pool, c.whh.grad(), c.hidden, gates*c.hidden, c.hidden, rows, t.pre, n, t.h, c.hidden)
@@ -155,7 +154,7 @@ func (c *cell) weightGrads(pool *parallel.Pool, t *Tape, gates int) {
 
 // biasGrads adds the column sums of t.pre to bias_ih, and those of the first
 // gates to bias_hh.
-func (c *cell) biasGrads(pool *parallel.Pool, t *Tape, gates int) {
+func (c *cell) biasGrads(pool *Pool, t *Tape, gates int) {
 	n := c.gates * c.hidden
 	t.sums = zeros(t.sums, n)
 	kernel.ColumnSums(pool, t.sums, t.pre, t.rows(), n, n)
@@ -166,7 +165,7 @@ func (c *cell) biasGrads(pool *parallel.Pool, t *Tape, gates int) {
 }
 
 // inputGrad returns dx [T·B,In] = dG·W_ih.
-func (c *cell) inputGrad(pool *parallel.Pool, t *Tape) []float32 {
+func (c *cell) inputGrad(pool *Pool, t *Tape) []float32 {
 	if t.NoInputGrad {
 		return nil
 	}

@@ -17,7 +17,7 @@
 //	OutSize() int
 //	StateWidths() []int
 //	NewState(b int) State
-//	Refresh(pool *parallel.Pool, train bool)
+//	Refresh(pool *Pool, train bool)
 //	Forward(m Mode, t *Tape, tt, b int, x []float32, s State) (y []float32)
 //	Backward(m Mode, t *Tape, dy []float32) (dx []float32)
 //	Step(s State, x, y []float32)

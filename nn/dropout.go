@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/refrain-lm/refrain/internal/kernel"
-	"github.com/refrain-lm/refrain/internal/parallel"
 )
 
 // Dropout is inverted dropout (Srivastava et al. 2014):
@@ -50,7 +49,7 @@ func (l *Dropout) StateWidths() []int { return nil }
 func (l *Dropout) NewState(int) State { return nil }
 
 // Refresh does nothing.
-func (l *Dropout) Refresh(*parallel.Pool, bool) {}
+func (l *Dropout) Refresh(*Pool, bool) {}
 
 // Forward maps x [T,B,Width] to y [T,B,Width], which is x itself outside
 // training.
@@ -89,7 +88,7 @@ func scramble(x uint64) uint64 {
 
 // apply computes y = x⊙mask, the mask repeated as often as x is longer. x may
 // be y.
-func (l *Dropout) apply(pool *parallel.Pool, y, x, mask []float32) {
+func (l *Dropout) apply(pool *Pool, y, x, mask []float32) {
 	pool.For(len(x)/len(mask), 1, func(lo, hi int) {
 		for k := lo; k < hi; k++ {
 			applyMask(at(y, k, len(mask)), at(x, k, len(mask)), mask)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/refrain-lm/refrain/internal/kernel"
-	"github.com/refrain-lm/refrain/internal/parallel"
 )
 
 // GRUReset says where the reset gate of a [GRU] acts.
@@ -59,7 +58,7 @@ func (l *GRU) NewState(b int) State {
 
 // Refresh packs the weights after they have changed, with train also those
 // that Backward multiplies with.
-func (l *GRU) Refresh(pool *parallel.Pool, train bool) {
+func (l *GRU) Refresh(pool *Pool, train bool) {
 	l.cell.Refresh(pool, train)
 	if l.reset == ResetAfter { // b′ stays inside the reset gate's product
 		copy(l.bias[2*l.hidden:], l.bih.Value[2*l.hidden:])
@@ -144,7 +143,7 @@ func (l *GRU) Backward(m Mode, t *Tape, dy []float32) []float32 {
 // candidateGrads adds the gradients of U and of the biases. Reset after: t.aux
 // is the gradient of h₋₁·U + b′. Reset before: t.aux is r⊙h₋₁, which U
 // multiplies to the candidate itself.
-func (l *GRU) candidateGrads(pool *parallel.Pool, t *Tape) {
+func (l *GRU) candidateGrads(pool *Pool, t *Tape) {
 	width, rows := l.hidden, t.rows()
 	dU := l.whh.grad()[2*width*width:]
 	if l.reset == ResetBefore {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/refrain-lm/refrain/internal/kernel"
-	"github.com/refrain-lm/refrain/internal/parallel"
 )
 
 // Head is the output layer with its loss:
@@ -65,7 +64,7 @@ func (h *Head) Params() []*Param { return []*Param{h.w, h.b} }
 
 // Refresh packs the weights after they have changed, with train also those for
 // the gradient.
-func (h *Head) Refresh(pool *parallel.Pool, train bool) {
+func (h *Head) Refresh(pool *Pool, train bool) {
 	h.forward.PackT(pool, h.w.Value, h.width, h.vocab, h.width)
 	if train {
 		h.back.Pack(pool, h.w.Value, h.vocab, h.width, h.width)

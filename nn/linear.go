@@ -2,7 +2,6 @@ package nn
 
 import (
 	"github.com/refrain-lm/refrain/internal/kernel"
-	"github.com/refrain-lm/refrain/internal/parallel"
 )
 
 // Linear is a projection:
@@ -52,7 +51,7 @@ func (l *Linear) StateWidths() []int { return nil }
 func (l *Linear) NewState(int) State { return nil }
 
 // Refresh packs the weights after they have changed.
-func (l *Linear) Refresh(pool *parallel.Pool, train bool) {
+func (l *Linear) Refresh(pool *Pool, train bool) {
 	l.forward.PackT(pool, l.w.Value, l.in, l.out, l.in)
 	if train {
 		l.back.Pack(pool, l.w.Value, l.out, l.in, l.in)

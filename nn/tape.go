@@ -9,8 +9,8 @@ import (
 
 // Mode is what one pass over a window needs beside its data.
 type Mode struct {
-	Pool  *parallel.Pool // nil: the caller's goroutine alone; the bits are the same
-	Train bool           // apply dropout, prepare Backward
+	Pool  *Pool // nil: the caller's goroutine alone; the bits are the same
+	Train bool  // apply dropout, prepare Backward
 	// Seed and Step fix the dropout masks: the same pair gives the same masks.
 	// Step counts windows.
 	Seed, Step uint64
@@ -55,7 +55,7 @@ type Tape struct {
 	drh   []float32 // gru, reset before: [B,H], the gradient of r⊙h₋₁
 	sums  []float32 // [G·H]: scratch for bias gradients
 
-	pool    *parallel.Pool
+	pool    *Pool
 	barrier *parallel.Barrier // of pool
 }
 
@@ -90,7 +90,7 @@ func zeros(buf []float32, n int) []float32 {
 // walk calls f once per worker with the worker's fixed share [p0,p1) of the
 // panels of units; it may be empty. All workers then run through the whole
 // window, meeting at t.barrier.
-func (t *Tape) walk(pool *parallel.Pool, units int, f func(p0, p1 int)) {
+func (t *Tape) walk(pool *Pool, units int, f func(p0, p1 int)) {
 	if t.barrier == nil || t.pool != pool {
 		t.pool, t.barrier = pool, pool.NewBarrier()
 	}

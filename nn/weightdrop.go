@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/refrain-lm/refrain/internal/kernel"
-	"github.com/refrain-lm/refrain/internal/parallel"
 )
 
 // WeightDrop is dropout of single recurrent weights (DropConnect, Wan et al.
@@ -68,6 +67,6 @@ func (d *WeightDrop) Restore(m Mode) {
 	}
 }
 
-func (d *WeightDrop) each(pool *parallel.Pool, i int, do func(lo, hi int)) {
+func (d *WeightDrop) each(pool *Pool, i int, do func(lo, hi int)) {
 	pool.For(len(d.params[i].Value), 4096, do)
 }

@@ -8,7 +8,7 @@
 //	opt.Step(pool, float32(schedule.Rate(step, total)), optim.ClipScale(norm, 0.25))
 //
 // where the clipping factor is applied inside the optimizer's single pass over
-// the memory. Optimizers:
+// the memory. pool is an nn.Pool; nil is the caller's goroutine alone. Optimizers:
 //
 //   - sgd: p −= lr·(g + wd·p). No momentum.
 //   - asgd: the same steps, and beside them the running mean of the parameters

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/refrain-lm/refrain/data"
-	"github.com/refrain-lm/refrain/internal/parallel"
 	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/nn"
 	"github.com/refrain-lm/refrain/optim"
 )
 
@@ -66,7 +66,7 @@ type Report struct {
 // A save that fails on the way is a warning, and the next one tries again: what
 // was saved before is whole. The first and the last save must succeed.
 func Run(ctx context.Context, m *lm.Model, s *data.Stream, o Options) (Report, error) {
-	pool := parallel.New(o.Threads)
+	pool := nn.NewPool(o.Threads)
 	defer pool.Close()
 	t, err := newTrainer(m, s, o, pool)
 	if err != nil {

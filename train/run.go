@@ -11,8 +11,8 @@ import (
 
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/eval"
-	"github.com/refrain-lm/refrain/internal/parallel"
 	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/nn"
 	"github.com/refrain-lm/refrain/sample"
 )
 
@@ -118,7 +118,7 @@ func (j *Job) write(m *lm.Model, n int, seed uint64) (string, error) {
 // finish measures the best model: eval on the validation part, the lines'
 // distribution, samples, and the model card.
 func (j *Job) finish(ctx context.Context, m *lm.Model, out *Outcome, on func(Event)) error {
-	pool := parallel.New(j.plan.Settings.Threads)
+	pool := nn.NewPool(j.plan.Settings.Threads)
 	defer pool.Close()
 	model := eval.New(j.folder.dir, m, j.tok)
 	n := min(j.plan.EvalTokens, j.plan.Data.Valid.Tokens)
@@ -167,7 +167,7 @@ func stoppedBy(ctx context.Context, err error) error {
 func (p Plan) checkMemory() error {
 	have := systemMemory()
 	if need := p.Memory(); have > 0 && need > have {
-		return fmt.Errorf("%s with %d tokens needs about %d MB of memory, this machine has %d MB: take --vocab-size, --nhid or --batch-size smaller",
+		return fmt.Errorf("%s with %d tokens needs about %d MB of memory, this machine has %d MB: take --vocab-size, --nhid, --emsize or --batch-size smaller",
 			p.Model, p.Model.Vocab, need/1e6, have/1e6)
 	}
 	return nil

@@ -8,8 +8,8 @@ import (
 
 	"github.com/refrain-lm/refrain/checkpoint"
 	"github.com/refrain-lm/refrain/data"
-	"github.com/refrain-lm/refrain/internal/parallel"
 	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/nn"
 	"github.com/refrain-lm/refrain/optim"
 )
 
@@ -18,7 +18,7 @@ type trainer struct {
 	m      *lm.Model
 	stream *data.Stream
 	opts   Options
-	pool   *parallel.Pool
+	pool   *nn.Pool
 	opt    optim.Optimizer
 	params []optim.Slice
 	avg    *optim.Average
@@ -44,7 +44,7 @@ type trainer struct {
 	reportTok int64
 }
 
-func newTrainer(m *lm.Model, s *data.Stream, o Options, pool *parallel.Pool) (*trainer, error) {
+func newTrainer(m *lm.Model, s *data.Stream, o Options, pool *nn.Pool) (*trainer, error) {
 	if o.Steps < 1 {
 		return nil, errors.New("train: Options.Steps is not set")
 	}

@@ -13,8 +13,8 @@ import (
 
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/eval"
-	"github.com/refrain-lm/refrain/internal/parallel"
 	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/nn"
 )
 
 func (a *app) evalCommand() *cobra.Command {
@@ -80,7 +80,7 @@ func (a *app) measure(parent context.Context, dir string, files []string, perLin
 	if threads == 0 && m.Config.MultiplyAdds() < oneThread {
 		threads = 1
 	}
-	pool := parallel.New(threads)
+	pool := nn.NewPool(threads)
 	defer pool.Close()
 	ctx, stop := watch(parent)
 	defer stop()
