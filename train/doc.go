@@ -29,8 +29,9 @@
 // as it is. What is left open is decided in this order, and plan.json and the dry
 // run say what was decided:
 //
-//  1. Batch and window: 32 lanes of 100 tokens, 35 for words; halved until the
-//     text has a few steps to offer.
+//  1. Batch and window: 16 lanes of 32 characters, or 32 of 64 where layers
+//     have 384 units or more; 32 lanes of 35 words; halved until the text has a few steps to
+//     offer. Many small steps learn more in a short time than few large ones.
 //  2. Speed, for a budget in time: one layer of 256 units is trained for a
 //     sixtieth of the time, 2 s at most. The fastest third of its steps counts, so
 //     that a burst of other work does not shrink the plan.
@@ -39,10 +40,10 @@
 //     that the rest of the budget can spend on training. That is the shape of
 //     compute-optimal scaling (Hoffmann et al. 2022) with a constant fitted on
 //     small texts. Embeddings are 64 wide; for words 256 and tied.
-//  4. Learning: Adam at 0.004 (0.001 for rnn), warmed up over 3 % of the run and
-//     cooled down to zero over its last 60 %; gradients clipped to norm 1; the
-//     more passes over the text, the more dropout, from none below 2 passes to
-//     0.5 above 20.
+//  4. Learning: Adam at 0.004·√(256/units), a quarter of it for rnn, warmed up over
+//     3 % of the run and cooled down to zero over its last 60 %; gradients clipped to
+//     norm 1; the more passes over the text, the more dropout of outputs and of
+//     recurrent weights, from none up to 5 passes to 0.4 above 16.
 //  5. Steps: the chosen model is timed for a thirtieth of the time, 4 s at most; 93 %
 //     of what is left, less a reserve for the work after training, goes into
 //     steps.

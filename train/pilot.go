@@ -81,7 +81,9 @@ func (p *Plan) fitTime(train data.Reader, deadline time.Time) error {
 	budget := func() float64 { return (time.Until(deadline) - reserve(total)).Seconds() }
 	ops := 6 * float64(probe.modelConfig(p.Model.Vocab).MultiplyAdds()) * rate * budget()
 	s.chooseModel(ops)
-	s.chooseLearning(rate * budget() / float64(max(1, p.Data.Train.Tokens)))
+	s.chooseBatch(p.Data.Train.Tokens)
+	perToken := 6 * float64(s.modelConfig(p.Model.Vocab).MultiplyAdds())
+	s.chooseLearning(ops / perToken / float64(max(1, p.Data.Train.Tokens)))
 	p.Model = s.modelConfig(p.Model.Vocab)
 	if p.Rate, err = p.pilot(p.Model, train, min(total/30, 4*time.Second)); err != nil {
 		return err

@@ -59,26 +59,30 @@ func ReadPlan(dir string) (Plan, error) {
 	if err != nil {
 		return Plan{}, fmt.Errorf("train: %w", err)
 	}
-	return parsePlan(raw)
+	p, err := parsePlan(raw)
+	if err != nil {
+		return p, fmt.Errorf("train: %s cannot be gone on with: %w; put a whole one back, or train anew with --out other", dir, err)
+	}
+	return p, nil
 }
 
 func parsePlan(raw []byte) (Plan, error) {
 	var p Plan
 	if err := strictJSON(raw, &p); err != nil {
-		return p, fmt.Errorf("train: %s: %w", planFile, err)
+		return p, fmt.Errorf("%s: %w", planFile, err)
 	}
 	if p.Version != 1 {
-		return p, fmt.Errorf("train: %s has version %d, this program reads 1", planFile, p.Version)
+		return p, fmt.Errorf("%s has version %d, this program reads 1", planFile, p.Version)
 	}
 	if err := p.Settings.Validate(); err != nil {
-		return p, fmt.Errorf("train: %s: %w", planFile, err)
+		return p, fmt.Errorf("%s: %w", planFile, err)
 	}
 	if p.Complete {
 		if err := p.Model.Validate(); err != nil {
-			return p, fmt.Errorf("train: %s: %w", planFile, err)
+			return p, fmt.Errorf("%s: %w", planFile, err)
 		}
 		if p.Steps < p.From || p.From < 0 || p.Settings.BatchSize < 1 || p.Settings.BPTT < 1 {
-			return p, fmt.Errorf("train: %s: impossible steps or batch", planFile)
+			return p, fmt.Errorf("%s: impossible steps or batch", planFile)
 		}
 	}
 	return p, nil
@@ -226,9 +230,13 @@ func embeddingFor(tokenizer string, hidden int) int {
 }
 
 // chooseBatch fills in batch and window, small enough that the text has
-// something to batch.
+// something to batch. Many small steps learn more from a short run than few
+// large ones; wide models take larger windows, whose update costs more.
 func (s *Settings) chooseBatch(trainTokens int64) {
-	batch, bptt := 32, 100
+	batch, bptt := 16, 32
+	if s.Hidden >= 384 {
+		batch, bptt = 32, 64
+	}
 	if s.Tokenizer == "word" {
 		batch, bptt = 32, 35
 	}
@@ -249,9 +257,9 @@ func (s *Settings) chooseLearning(passes float64) {
 	adaptive := s.Optimizer == "adam" || s.Optimizer == "adamw"
 	lr := 1.0
 	if adaptive {
-		lr = 0.004
+		lr = 0.004 * math.Sqrt(256/float64(s.Hidden))
 		if s.Cell == "rnn" {
-			lr = 0.001
+			lr /= 4
 		}
 	}
 	s.choose("lr", format(lr))
@@ -262,6 +270,7 @@ func (s *Settings) chooseLearning(passes float64) {
 	s.choose("weight-decay", "0")
 	s.choose("average", "0")
 	drop := dropoutFor(passes)
+	s.choose("dropout-weight", format(drop))
 	if s.Given("dropout") {
 		drop = s.Dropout
 	}
@@ -275,14 +284,13 @@ func (s *Settings) chooseLearning(passes float64) {
 		in = drop
 	}
 	s.choose("dropout-input", format(in))
-	s.choose("dropout-weight", "0")
 	s.choose("dropout", format(drop))
 }
 
-// dropoutFor is more dropout the more often a text is read: the data of a
-// single pass need none.
+// dropoutFor is more dropout the more often a text is read; up to five passes
+// need none.
 func dropoutFor(passes float64) float64 {
-	for _, r := range []struct{ above, rate float64 }{{20, 0.5}, {8, 0.35}, {4, 0.2}, {2, 0.1}} {
+	for _, r := range []struct{ above, rate float64 }{{16, 0.4}, {8, 0.3}, {5, 0.15}} {
 		if passes > r.above {
 			return r.rate
 		}
