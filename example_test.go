@@ -2,6 +2,7 @@ package refrain_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log"
 	"os"
@@ -12,27 +13,31 @@ import (
 
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/eval"
+	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/nn"
+	"github.com/refrain-lm/refrain/optim"
 	"github.com/refrain-lm/refrain/sample"
+	"github.com/refrain-lm/refrain/tokenizer"
 	"github.com/refrain-lm/refrain/train"
 )
 
 // counting is a text that a small model knows after a few hundred steps.
 var counting = strings.Repeat("one two three four five six seven eight nine ten\n", 600)
 
-// Train in 20 lines: learn makes of a text file a model folder, the same that
-// the command "refrain train" makes.
+// Train in 20 lines: text in, a model folder out, as the command "refrain train"
+// makes it. Here the text is in memory; data.Sources reads files and folders.
 func Example_train() {
-	dir, err := os.MkdirTemp("", "refrain-example-")
+	text := []data.Source{data.Text("counting", []byte(counting))}
+	out := filepath.Join(scratch, "trained") // the new model folder
+
+	ctx := context.Background()
+	settings := train.Settings{Steps: 300, Hidden: 32, BatchSize: 8, BPTT: 32, LR: 0.01} // the plan chooses the rest
+	job, err := train.Prepare(ctx, settings, train.Input{Sources: text, Out: out}, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer os.RemoveAll(dir)
-	book := filepath.Join(dir, "book.txt")
-	if err := os.WriteFile(book, []byte(counting), 0o600); err != nil {
-		log.Fatal(err)
-	}
-
-	outcome, err := learn(book, filepath.Join(dir, "model"))
+	defer job.Close()
+	outcome, err := job.Run(ctx, nil)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,29 +46,6 @@ func Example_train() {
 	// Output:
 	// steps: 300
 	// perplexity below 1.2: true
-}
-
-// learn trains a small model on the text file book and leaves it in the new
-// folder dir.
-func learn(book, dir string) (train.Outcome, error) {
-	var none train.Outcome
-	sources, err := data.Sources([]string{book}, nil, data.ReadOptions{})
-	if err != nil {
-		return none, err
-	}
-	var s train.Settings // what is not set, the plan chooses
-	for name, value := range map[string]string{"steps": "300", "lr": "0.01", "nhid": "32", "batch-size": "8", "bptt": "32", "threads": "1"} {
-		if err := s.Set(name, value, "flag"); err != nil {
-			return none, err
-		}
-	}
-	ctx, quiet := context.Background(), func(train.Event) {}
-	job, err := train.Prepare(ctx, s, train.Input{Sources: sources, Out: dir}, quiet)
-	if err != nil {
-		return none, err
-	}
-	defer job.Close()
-	return job.Run(ctx, quiet)
 }
 
 // Embed in 10 lines: open a model folder, read a prompt, write on token by
@@ -131,17 +113,53 @@ func Example_generate() {
 	// stop <nil>
 }
 
-// counter makes a model folder of the counting text, once for all examples.
+// A model and a loop of one's own: any ids, any windows, nothing on the disk until
+// Save. The pool gives scoring more threads than the caller's; no number of them
+// changes a bit.
+func Example_loop() {
+	tok := tokenizer.NewByte()
+	ids := data.Slice(tok.Encode(nil, []byte(counting)))
+	model, err := lm.New(lm.Config{Cell: lm.GRU, Vocab: tok.Size(), EmSize: 16, Hidden: 32}, nn.InitConfig{}, 1)
+	if err != nil {
+		log.Fatal(err)
+	}
+	stream, err := data.NewStream(ids, 8, 32)
+	if err != nil {
+		log.Fatal(err)
+	}
+	options := train.Options{Steps: 200, Schedule: optim.Schedule{LR: 0.01}, Clip: 1}
+	if _, err := train.Run(context.Background(), model, stream, options); err != nil {
+		log.Fatal(err)
+	}
+	m, dir := eval.New("", model, tok), filepath.Join(scratch, "saved")
+	if err := m.Save(dir); err != nil { // eval.Open and the command open it
+		log.Fatal(err)
+	}
+
+	pool := nn.NewPool(0) // all cores
+	defer pool.Close()
+	line := []data.Source{data.Text("line", []byte("one two three four five six seven\n"))}
+	result, err := eval.Stream(context.Background(), m, line, pool, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%d %ss, below 0.5 bits a byte: %v\n", result.Tokens, result.Unit, result.BitsPerByte() < 0.5)
+	// Output: 33 bytes, below 0.5 bits a byte: true
+}
+
+// counter is a folder with a model of the counting text, made once for the
+// examples that use one.
 var counter = sync.OnceValue(func() string {
-	book := filepath.Join(scratch, "book.txt")
-	if err := os.WriteFile(book, []byte(counting), 0o600); err != nil {
+	in := train.Input{Sources: []data.Source{data.Text("counting", []byte(counting))}, Out: filepath.Join(scratch, "model")}
+	job, err := train.Prepare(context.Background(), train.Settings{Steps: 300, Hidden: 32, BatchSize: 8, BPTT: 32, LR: 0.01}, in, nil)
+	if err == nil {
+		_, err = job.Run(context.Background(), nil)
+		err = errors.Join(err, job.Close())
+	}
+	if err != nil {
 		log.Fatal(err)
 	}
-	model := filepath.Join(scratch, "model")
-	if _, err := learn(book, model); err != nil {
-		log.Fatal(err)
-	}
-	return model
+	return in.Out
 })
 
 // scratch is a folder that TestMain removes.
