@@ -64,7 +64,7 @@ func (j *Job) openData(ctx context.Context) error {
 	}
 	defer f.Close()
 	if j.tok, err = tokenizer.Load(f); err != nil {
-		return err
+		return fmt.Errorf("%s: %w; put the old one back, or train anew with --out other", f.Name(), err)
 	}
 	if j.tok.ID() != j.plan.TokenizerID {
 		return fmt.Errorf("%s is not the tokenizer this run began with; put the old one back, or train anew with --out other", f.Name())

@@ -146,7 +146,7 @@ func parseMetrics(r io.Reader) ([]Event, error) {
 		}
 		var e Event
 		if err := json.Unmarshal(bytes.TrimSpace(line), &e); err != nil {
-			return events, fmt.Errorf("train: %s: line %d: %w", metricsFile, n, err)
+			return events, fmt.Errorf("train: %s: line %d is damaged (%w): move the file away to go on without that history", metricsFile, n, err)
 		}
 		events = append(events, e)
 	}

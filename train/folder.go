@@ -107,7 +107,12 @@ func (f folder) LoadBest(m *lm.Model) error {
 func strictJSON(raw []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(raw))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
+	switch err := dec.Decode(v); {
+	case errors.Is(err, io.EOF):
+		return errors.New("it is empty")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("it is cut")
+	case err != nil:
 		return err
 	}
 	if dec.More() {

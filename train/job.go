@@ -303,10 +303,14 @@ func (j *Job) lastSnapshot(on func(Event)) (Snapshot, error) {
 		on(Event{Kind: EventWarning, Time: time.Now(), Text: fmt.Sprintf("%v; going on from the checkpoint before", err)})
 	}
 	last, err := f.Last()
-	if errors.Is(err, ErrNoSnapshot) {
-		err = nil
+	if !errors.Is(err, ErrNoSnapshot) {
+		return last, err
 	}
-	return last, err
+	// Step 0 is saved before any model is kept; starting over would lose this one.
+	if _, err := os.Stat(filepath.Join(f.dir, lm.WeightsFile)); err == nil {
+		return last, fmt.Errorf("%s has a model, but no whole checkpoint to go on from: the model is left as it is; to train anew, take --out other", f.dir)
+	}
+	return last, nil
 }
 
 // done reports whether the run and its final measures are complete.
