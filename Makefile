@@ -6,7 +6,8 @@
 #   make fuzz      every fuzz target for FUZZTIME (10s) each
 #   make bench     benchmarks, by shape;  make benchcmp  the same with and without assembly
 #   make size      the binary's size and the time of a cold build, against their limits
-#   make golden    writes the PyTorch and Keras fixtures again (needs Python; see nn/testdata)
+#   make asm       writes the assembly again, after a change of internal/kernel/asm
+#   make golden    writes the PyTorch and Keras fixtures again (needs Python; see bench/golden)
 
 SHELL       := /bin/bash
 GO          ?= go
@@ -15,14 +16,15 @@ MAX_BINARY  := 30000000
 MAX_COLD    := 60
 FUZZTIME    ?= 10s
 BENCHTIME   ?= 200ms
+ASM         := internal/kernel/asm
 STATICCHECK := $(GO) tool -modfile=tools/go.mod staticcheck
 
 # The product is pure Go; nothing but the race detector may need a C compiler.
 export CGO_ENABLED := 0
 
-.PHONY: check build cross fmt vet lint tidy test test-purego race bigtext fuzz bench benchcmp size golden clean
+.PHONY: check build cross fmt vet lint tidy asm-fresh test test-purego race bigtext fuzz bench benchcmp size asm golden clean
 
-check: build binary-size cross fmt vet lint tidy test test-purego
+check: build binary-size cross fmt vet lint tidy asm-fresh test test-purego
 
 build:
 	@$(GO) build -trimpath -o bin/ ./cmd/refrain
@@ -50,7 +52,16 @@ lint:
 	@$(STATICCHECK) ./... && $(STATICCHECK) -tags purego ./...
 
 tidy:
-	@$(GO) mod tidy -diff && cd tools && $(GO) mod tidy -diff
+	@$(GO) mod tidy -diff && (cd tools && $(GO) mod tidy -diff) && cd $(ASM) && $(GO) mod tidy -diff
+
+asm:
+	@cd $(ASM) && $(GO) generate
+
+# What the generator writes elsewhere must be what is checked in. It is a module of its own, and writes beside itself.
+asm-fresh:
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && cp -r $(ASM) $$dir/asm && (cd $$dir/asm && $(GO) generate) && \
+	  for f in $$dir/*.*; do cmp "$$f" $(ASM)/../$${f##*/} >&2 || \
+	  { echo "$${f##*/} is not what $(ASM) writes; run make asm" >&2; exit 1; }; done
 
 test:
 	@$(GO) test -timeout 15m ./...
@@ -86,6 +97,9 @@ size: build
 	  took=$$(( $$(date +%s) - start )) && n=$$(wc -c < $$dir/refrain) && \
 	  echo "binary $$n bytes (at most $(MAX_BINARY)), cold build $$took s (at most $(MAX_COLD))" && \
 	  [ $$n -le $(MAX_BINARY) ] && [ $$took -le $(MAX_COLD) ]
+
+golden:
+	@bench/golden/run
 
 clean:
 	@rm -rf bin

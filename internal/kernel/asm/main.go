@@ -1,7 +1,6 @@
 // Command asm writes the assembly of package kernel. It is a module of its
-// own, so that users of Refrain never download the generator:
-//
-//	cd internal/kernel/asm && go generate
+// own, so that users of Refrain never download the generator. "make asm" runs
+// it, and "make check" fails where the files are not what it writes.
 //
 // Every routine is the AVX2 form of a body with the suffix Generic; the Go
 // files there say what it computes.
