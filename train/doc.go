@@ -44,10 +44,10 @@
 //     3 % of the run and cooled down to zero over its last 60 %; gradients clipped to
 //     norm 1; the more passes over the text, the more dropout of outputs and of
 //     recurrent weights, from none up to 5 passes to 0.4 above 16.
-//  5. Steps: the chosen model is timed for a thirtieth of the time, 4 s at most; 93 %
+//  5. Steps: the chosen model is timed for a thirtieth of the time, 4 s at most; 95 %
 //     of what is left, less a reserve for the work after training, goes into
 //     steps.
-//  6. Validations: about twenty, fewer where they would take more than a twentieth
+//  6. Validations: about twenty, fewer where they would take more than a fortieth
 //     of the time; checkpoints about twenty.
 //
 // While it runs, a timed run compares its projected end with the deadline, fifty

@@ -88,7 +88,7 @@ func (p *Plan) fitTime(train data.Reader, deadline time.Time) error {
 	if p.Rate, err = p.pilot(p.Model, train, min(total/30, 4*time.Second)); err != nil {
 		return err
 	}
-	const spent = 0.93 // of the time goes into steps; the rest into validating and saving
+	const spent = 0.95 // of the time goes into steps; the rest into validating and saving
 	p.Steps = p.From + max(1, int64(spent*budget()*p.Rate/float64(p.TokensPerStep())))
 	return nil
 }

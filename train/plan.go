@@ -299,13 +299,13 @@ func dropoutFor(passes float64) float64 {
 }
 
 // chooseIntervals sets how often to validate and save: about twenty times,
-// fewer where a validation would take more than a twentieth of the time.
+// fewer where that would take more than a fortieth of the time.
 func (p *Plan) chooseIntervals() {
 	steps := max(1, p.Steps-p.From)
 	valid := max(1, steps/20)
 	// A validation token costs a third of a trained one.
 	cost := float64(min(p.ValidTokens, p.Data.Valid.Tokens)) / 3
-	if most := 0.05 * float64(p.Tokens()); cost > 0 && cost*20 > most {
+	if most := 0.025 * float64(p.Tokens()); cost > 0 && cost*20 > most {
 		valid = max(valid, int64(cost*float64(steps)/most))
 	}
 	valid = min(valid, steps)
@@ -315,5 +315,5 @@ func (p *Plan) chooseIntervals() {
 
 // reserve is the part of a time budget kept for the work after the last step.
 func reserve(total time.Duration) time.Duration {
-	return max(total/25, 500*time.Millisecond)
+	return max(total/40, 500*time.Millisecond)
 }
