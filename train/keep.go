@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/refrain-lm/refrain/checkpoint"
 	"github.com/refrain-lm/refrain/data"
@@ -131,8 +132,13 @@ func (t *trainer) keepWaiting() error {
 	return t.keepBest(t.waiting)
 }
 
-// goOn tells of something that could not be saved now; the next save tries again.
+// goOn tells of something that could not be saved now, at most once a minute;
+// the next save tries again.
 func (t *trainer) goOn(err error) {
+	if time.Since(t.warned) < time.Minute {
+		return
+	}
+	t.warned = time.Now()
 	text := strings.TrimPrefix(err.Error(), "train: ")
 	t.emit(Event{Kind: EventWarning, Text: text + "; training goes on, and the next save tries again"})
 }

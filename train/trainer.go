@@ -33,6 +33,7 @@ type trainer struct {
 	saved int64 // step of the last save
 
 	waiting []checkpoint.Tensor // best weights that could not be kept yet
+	warned  time.Time           // when a save that failed was told last
 
 	lossSum   float64 // since the last report
 	lossCount int

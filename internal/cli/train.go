@@ -375,6 +375,8 @@ func (r *trainRun) explain(ctx context.Context, err error) error {
 		p := r.job.Plan()
 		return fmt.Errorf("%w; try %s", err, r.command("train", "--resume", quotePath(r.job.Dir()),
 			"--lr", fmt.Sprintf("%.3g", p.Settings.LR/4), "--clip", "0.25"))
+	case r.job != nil: // under way; what was saved before is whole
+		return fmt.Errorf("%w; then go on with: %s", err, r.command("train", "--resume", quotePath(r.job.Dir())))
 	}
 	return err
 }
