@@ -132,6 +132,7 @@ func TestLearnsHiddenStates(t *testing.T) {
 	}
 	for _, h := range []hmm{runs("even runs", 2, 0.7), runs("runs of threes", 3, 0.75)} {
 		t.Run(h.name, func(t *testing.T) {
+			t.Parallel()
 			learn, test := h.sample(1<<19, 1), h.sample(1<<17, 2)
 			truth := h.loss(test)
 			// The mean of 2¹⁷ terms with a deviation near 0.5 strays by about 0.0014.
@@ -147,7 +148,7 @@ func TestLearnsHiddenStates(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o := train.Options{Steps: 250, Optim: optim.Config{Name: "adam"}, Clip: 1, Seed: 1, Valid: h.sample(1<<14, 3), ValidEvery: 50,
+			o := train.Options{Steps: 250, Threads: 1, Optim: optim.Config{Name: "adam"}, Clip: 1, Seed: 1, Valid: h.sample(1<<14, 3), ValidEvery: 50,
 				Schedule: optim.Schedule{Name: "cosine", LR: 0.02, WarmUp: 0.05}}
 			if _, err := train.Run(context.Background(), m, s, o); err != nil {
 				t.Fatal(err)
