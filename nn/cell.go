@@ -20,6 +20,8 @@ const (
 // copies, and the products with them.
 type cell struct {
 	in, hidden, gates int
+	// stride is from one row of preactivations [G·H] to the next. See rowStride.
+	stride int
 
 	wih *Param // [G·H,In]
 	whh *Param // [G·H,H]
@@ -55,7 +57,7 @@ func newCell(name string, layer, in, hidden int, bias Bias, forget int, backGate
 		return p
 	}
 	c := cell{
-		in: in, hidden: hidden, gates: gates,
+		in: in, hidden: hidden, gates: gates, stride: rowStride(gates, hidden),
 		wih:       param("weight_ih", inputWeight, gates*hidden, in),
 		whh:       param("weight_hh", recurrentWeight, gates*hidden, hidden),
 		bih:       param("bias_ih", inputBias, gates*hidden),
@@ -68,6 +70,17 @@ func newCell(name string, layer, in, hidden int, bias Bias, forget int, backGate
 	c.bih.forget, c.bhh.forget = forget, forget
 	c.bhh.Frozen = bias == OneBias
 	return c
+}
+
+// rowStride is G·H, with more than one gate rounded up to an odd number of
+// cache lines: rows a power of two apart would compete for the same places in
+// the caches, and take turns.
+func rowStride(gates, hidden int) int {
+	const line = 64 / 4
+	if gates == 1 {
+		return hidden
+	}
+	return ((gates*hidden+line-1)/line | 1) * line
 }
 
 // Params returns weight_ih, weight_hh, bias_ih and bias_hh.
@@ -103,26 +116,22 @@ func (c *cell) Refresh(pool *Pool, train bool) {
 	}
 }
 
-// project starts the preactivations of a whole window: rows of bias, then the
-// product of the input, pre [T·B,G·H] = bias + x·W_ihᵀ.
-func (c *cell) project(pool *Pool, pre, x []float32, rows int) {
-	n := c.gates * c.hidden
-	kernel.FillRows(pool, pre, n, rows, c.bias)
-	kernel.GemmPool(pool, pre, n, x, c.in, rows, &c.inputs)
+// project starts the preactivations of a whole window: the bias, then the
+// product of the input, pre [T·B,G·H] = bias + x·W_ihᵀ, rows ld apart.
+func (c *cell) project(pool *Pool, pre []float32, ld int, x []float32, rows int) {
+	kernel.Affine(pool, pre, ld, c.bias, x, c.in, rows, &c.inputs)
 }
 
 // projectStep is project for a single row.
 func (c *cell) projectStep(pre, x []float32) {
-	n := c.gates * c.hidden
-	copy(pre[:n], c.bias)
-	kernel.Gemm(pre, n, x, c.in, 1, &c.inputs, 0, c.inputs.Panels())
+	kernel.Affine(nil, pre, len(c.bias), c.bias, x, c.in, 1, &c.inputs)
 }
 
 // recur continues the chains of gates [g0,g1) and panels [p0,p1) of one time
-// step: pre [B,G·H] += h·W_hhᵀ, h [B,H].
-func (c *cell) recur(pre, h []float32, b, g0, g1, p0, p1 int) {
+// step: pre [B,G·H] += h·W_hhᵀ, rows ld apart, h [B,H].
+func (c *cell) recur(pre []float32, ld int, h []float32, b, g0, g1, p0, p1 int) {
 	for g := g0; g < g1; g++ {
-		kernel.Gemm(pre[g*c.hidden:], c.gates*c.hidden, h, c.hidden, b, &c.recurrent[g], p0, p1)
+		kernel.Gemm(pre[g*c.hidden:], ld, h, c.hidden, b, &c.recurrent[g], p0, p1)
 	}
 }
 
@@ -148,8 +157,8 @@ func at[F float32 | float64](buf []F, s, n int) []F { return buf[s*n : (s+1)*n] 
 // first gates of W_hh (all of them unless the cell treats the last otherwise).
 func (c *cell) weightGrads(pool *Pool, t *Tape, gates int) {
 	n, rows := c.gates*c.hidden, t.rows()
-	kernel.GemmTN(pool, c.wih.grad(), c.in, n, c.in, rows, t.pre, n, t.x, c.in)
-	kernel.GemmTN(pool, c.whh.grad(), c.hidden, gates*c.hidden, c.hidden, rows, t.pre, n, t.h, c.hidden)
+	kernel.GemmTN(pool, c.wih.grad(), c.in, n, c.in, rows, t.pre, c.stride, t.x, c.in)
+	kernel.GemmTN(pool, c.whh.grad(), c.hidden, gates*c.hidden, c.hidden, rows, t.pre, c.stride, t.h, c.hidden)
 }
 
 // biasGrads adds the column sums of t.pre to bias_ih, and those of the first
@@ -157,7 +166,7 @@ func (c *cell) weightGrads(pool *Pool, t *Tape, gates int) {
 func (c *cell) biasGrads(pool *Pool, t *Tape, gates int) {
 	n := c.gates * c.hidden
 	t.sums = zeros(t.sums, n)
-	kernel.ColumnSums(pool, t.sums, t.pre, t.rows(), n, n)
+	kernel.ColumnSums(pool, t.sums, t.pre, t.rows(), n, c.stride)
 	kernel.Add(c.bih.grad(), t.sums)
 	if !c.bhh.Frozen {
 		kernel.Add(c.bhh.grad()[:gates*c.hidden], t.sums[:gates*c.hidden])
@@ -169,8 +178,7 @@ func (c *cell) inputGrad(pool *Pool, t *Tape) []float32 {
 	if t.NoInputGrad {
 		return nil
 	}
-	rows, n := t.rows(), c.gates*c.hidden
-	t.dx = zeros(t.dx, rows*c.in)
-	kernel.GemmPool(pool, t.dx, c.in, t.pre, n, rows, &c.inputsBack)
+	t.dx = grow(t.dx, t.rows()*c.in)
+	kernel.Affine(pool, t.dx, c.in, nil, t.pre, c.stride, t.rows(), &c.inputsBack)
 	return t.dx
 }

@@ -72,9 +72,9 @@ func (l *GRU) resetBias() []float32 { return l.bhh.Value[2*l.hidden:] }
 func (l *GRU) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []float32 {
 	t.begin("GRU.Forward", tt, b, l.in, x)
 	t.h = l.beginState(t, t.h, s[0])
-	t.pre = grow(t.pre, t.rows()*3*l.hidden)
+	t.pre = grow(t.pre, t.rows()*l.stride)
 	t.aux = grow(t.aux, t.rows()*l.hidden)
-	l.project(m.Pool, t.pre, x, t.rows())
+	l.project(m.Pool, t.pre, l.stride, x, t.rows())
 	if l.reset == ResetAfter {
 		kernel.FillRows(m.Pool, t.aux, l.hidden, t.rows(), l.resetBias())
 		t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.forwardAfter(t, p0, p1) })
@@ -92,11 +92,11 @@ func (l *GRU) forwardAfter(t *Tape, p0, p1 int) {
 	lo, hi := unitRange(p0, p1, width)
 	b := t.lanes * width
 	for s := range t.steps {
-		pre, hn, hPrev, h := at(t.pre, s, 3*b), at(t.aux, s, b), at(t.h, s, b), at(t.h, s+1, b)
-		l.recur(pre, hPrev, t.lanes, 0, 2, p0, p1)
+		pre, hn, hPrev, h := at(t.pre, s, t.lanes*l.stride), at(t.aux, s, b), at(t.h, s, b), at(t.h, s+1, b)
+		l.recur(pre, l.stride, hPrev, t.lanes, 0, 2, p0, p1)
 		kernel.Gemm(hn, width, hPrev, width, t.lanes, &l.recurrent[2], p0, p1)
-		for k := 0; k < b; k += width {
-			r, z, n := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+		for k, row := 0, 0; k < b; k, row = k+width, row+l.stride {
+			r, z, n := threeGates(pre[row:], width, lo, hi)
 			kernel.GRUAfter(r, z, n, hn[k+lo:k+hi], hPrev[k+lo:k+hi], h[k+lo:k+hi])
 		}
 		t.barrier.Wait()
@@ -110,16 +110,16 @@ func (l *GRU) forwardBefore(t *Tape, p0, p1 int) {
 	lo, hi := unitRange(p0, p1, width)
 	b := t.lanes * width
 	for s := range t.steps {
-		pre, rh, hPrev, h := at(t.pre, s, 3*b), at(t.aux, s, b), at(t.h, s, b), at(t.h, s+1, b)
-		l.recur(pre, hPrev, t.lanes, 0, 2, p0, p1)
-		for k := 0; k < b; k += width {
-			r, z, _ := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+		pre, rh, hPrev, h := at(t.pre, s, t.lanes*l.stride), at(t.aux, s, b), at(t.h, s, b), at(t.h, s+1, b)
+		l.recur(pre, l.stride, hPrev, t.lanes, 0, 2, p0, p1)
+		for k, row := 0, 0; k < b; k, row = k+width, row+l.stride {
+			r, z, _ := threeGates(pre[row:], width, lo, hi)
 			kernel.GRUBeforeGates(r, z, hPrev[k+lo:k+hi], rh[k+lo:k+hi])
 		}
 		t.barrier.Wait()
-		l.recur(pre, rh, t.lanes, 2, 3, p0, p1)
-		for k := 0; k < b; k += width {
-			_, z, n := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+		l.recur(pre, l.stride, rh, t.lanes, 2, 3, p0, p1)
+		for k, row := 0, 0; k < b; k, row = k+width, row+l.stride {
+			_, z, n := threeGates(pre[row:], width, lo, hi)
 			kernel.GRUBeforeOut(z, n, hPrev[k+lo:k+hi], h[k+lo:k+hi])
 		}
 		t.barrier.Wait()
@@ -147,7 +147,7 @@ func (l *GRU) candidateGrads(pool *Pool, t *Tape) {
 	width, rows := l.hidden, t.rows()
 	dU := l.whh.grad()[2*width*width:]
 	if l.reset == ResetBefore {
-		kernel.GemmTN(pool, dU, width, width, width, rows, t.pre[2*width:], 3*width, t.aux, width)
+		kernel.GemmTN(pool, dU, width, width, width, rows, t.pre[2*width:], l.stride, t.aux, width)
 		l.biasGrads(pool, t, 3)
 		return
 	}
@@ -166,7 +166,7 @@ func (l *GRU) later(t *Tape, dy []float32, s, p0, p1 int) {
 	for k := 0; k < b; k += width {
 		kernel.Add(dh[k+lo:k+hi], next[k+lo:k+hi])
 	}
-	kernel.Gemm(dh, width, at(t.pre, s+1, 3*b), 3*width, t.lanes, &l.back[0], p0, p1)
+	kernel.Gemm(dh, width, at(t.pre, s+1, t.lanes*l.stride), l.stride, t.lanes, &l.back[0], p0, p1)
 }
 
 func (l *GRU) backwardAfter(t *Tape, dy []float32, p0, p1 int) {
@@ -174,14 +174,14 @@ func (l *GRU) backwardAfter(t *Tape, dy []float32, p0, p1 int) {
 	lo, hi := unitRange(p0, p1, width)
 	b := t.lanes * width
 	for s := t.steps - 1; s >= 0; s-- {
-		pre, hn, dh, hPrev := at(t.pre, s, 3*b), at(t.aux, s, b), at(dy, s, b), at(t.h, s, b)
+		pre, hn, dh, hPrev := at(t.pre, s, t.lanes*l.stride), at(t.aux, s, b), at(dy, s, b), at(t.h, s, b)
 		if s < t.steps-1 {
 			t.barrier.Wait() // the products need all units of step s+1
 			l.later(t, dy, s, p0, p1)
 			kernel.Gemm(dh, width, at(t.aux, s+1, b), width, t.lanes, &l.back[1], p0, p1)
 		}
-		for k := 0; k < b; k += width {
-			r, z, n := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+		for k, row := 0, 0; k < b; k, row = k+width, row+l.stride {
+			r, z, n := threeGates(pre[row:], width, lo, hi)
 			own := dh[k+lo : k+hi]
 			kernel.GRUAfterGrad(r, z, n, hn[k+lo:k+hi], hPrev[k+lo:k+hi], own, own)
 		}
@@ -193,21 +193,21 @@ func (l *GRU) backwardBefore(t *Tape, dy []float32, p0, p1 int) {
 	lo, hi := unitRange(p0, p1, width)
 	b := t.lanes * width
 	for s := t.steps - 1; s >= 0; s-- {
-		pre, dh, hPrev := at(t.pre, s, 3*b), at(dy, s, b), at(t.h, s, b)
+		pre, dh, hPrev := at(t.pre, s, t.lanes*l.stride), at(dy, s, b), at(t.h, s, b)
 		if s < t.steps-1 {
 			t.barrier.Wait() // the product needs dr and dz of all units of step s+1
 			l.later(t, dy, s, p0, p1)
 		}
-		for k := 0; k < b; k += width {
-			_, z, n := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+		for k, row := 0, 0; k < b; k, row = k+width, row+l.stride {
+			_, z, n := threeGates(pre[row:], width, lo, hi)
 			own := dh[k+lo : k+hi]
 			kernel.GRUBeforeOutGrad(z, n, hPrev[k+lo:k+hi], own, n, own)
 			clear(t.drh[k+lo : k+hi])
 		}
 		t.barrier.Wait() // the product needs dn of all units
-		kernel.Gemm(t.drh, width, pre[2*width:], 3*width, t.lanes, &l.back[1], p0, p1)
-		for k := 0; k < b; k += width {
-			r, _, _ := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+		kernel.Gemm(t.drh, width, pre[2*width:], l.stride, t.lanes, &l.back[1], p0, p1)
+		for k, row := 0, 0; k < b; k, row = k+width, row+l.stride {
+			r, _, _ := threeGates(pre[row:], width, lo, hi)
 			kernel.GRUBeforeGatesGrad(r, hPrev[k+lo:k+hi], t.drh[k+lo:k+hi], dh[k+lo:k+hi])
 		}
 	}
@@ -217,7 +217,7 @@ func (l *GRU) backwardBefore(t *Tape, dy []float32, p0, p1 int) {
 func (l *GRU) Step(s State, x, y []float32) {
 	h, pre, aux := s[0], s[1], s[2]
 	l.projectStep(pre, x)
-	l.recur(pre, h, 1, 0, 2, 0, l.panels())
+	l.recur(pre, l.stride, h, 1, 0, 2, 0, l.panels())
 	r, z, n := threeGates(pre, l.hidden, 0, l.hidden)
 	if l.reset == ResetAfter {
 		copy(aux, l.resetBias())
@@ -225,7 +225,7 @@ func (l *GRU) Step(s State, x, y []float32) {
 		kernel.GRUAfter(r, z, n, aux, h, h)
 	} else {
 		kernel.GRUBeforeGates(r, z, h, aux)
-		l.recur(pre, aux, 1, 2, 3, 0, l.panels())
+		l.recur(pre, l.stride, aux, 1, 2, 3, 0, l.panels())
 		kernel.GRUBeforeOut(z, n, h, h)
 	}
 	copy(y, h)

@@ -82,7 +82,7 @@ func (h *Head) Loss(m Mode, t *HeadTape, x []float32, want []int32, scale float3
 	t.loss = grow(t.loss, len(want))
 	t.train = m.Train
 	if m.Train {
-		t.dx = zeros(t.dx, len(x))
+		t.dx = grow(t.dx, len(x))
 	}
 	h.chunks(m, t, x, want, scale)
 	for i, id := range want {
@@ -119,8 +119,7 @@ func (h *Head) chunks(m Mode, t *HeadTape, x []float32, want []int32, scale floa
 func (h *Head) chunk(m Mode, t *HeadTape, x []float32, lo int, want []int32, scale float32) {
 	rows, v := len(want), h.vocab
 	logits := t.logits[:rows*v]
-	kernel.FillRows(m.Pool, logits, v, rows, h.b.Value)
-	kernel.GemmPool(m.Pool, logits, v, x, h.width, rows, &h.forward)
+	kernel.Affine(m.Pool, logits, v, h.b.Value, x, h.width, rows, &h.forward)
 	loss := t.loss[lo : lo+rows]
 	m.Pool.For(rows, 1, func(i, j int) {
 		kernel.SoftmaxLoss(logits[i*v:j*v], v, want[i:j], loss[i:j], m.Train, scale)
@@ -129,7 +128,7 @@ func (h *Head) chunk(m Mode, t *HeadTape, x []float32, lo int, want []int32, sca
 		return
 	}
 	dx := t.dx[lo*h.width : (lo+rows)*h.width]
-	kernel.GemmPool(m.Pool, dx, h.width, logits, v, rows, &h.back)
+	kernel.Affine(m.Pool, dx, h.width, nil, logits, v, rows, &h.back)
 	kernel.GemmTN(m.Pool, h.w.grad(), h.width, v, h.width, rows, logits, v, x, h.width)
 	kernel.ColumnSums(m.Pool, h.b.grad(), logits, rows, v, v)
 }
@@ -146,6 +145,5 @@ func (h *Head) InputGrad(t *HeadTape) []float32 {
 // Logits maps one row x [H] to logits [V]. It allocates nothing.
 func (h *Head) Logits(x, logits []float32) {
 	checkLen("Head.Logits", "logits", len(logits), h.vocab)
-	copy(logits, h.b.Value)
-	kernel.Gemm(logits, h.vocab, x, h.width, 1, &h.forward, 0, h.forward.Panels())
+	kernel.Affine(nil, logits, h.vocab, h.b.Value, x, h.width, 1, &h.forward)
 }

@@ -38,6 +38,14 @@ func (l *Linear) Params() []*Param {
 	return []*Param{l.w, l.b}
 }
 
+// bias is b, nil without.
+func (l *Linear) bias() []float32 {
+	if l.b == nil {
+		return nil
+	}
+	return l.b.Value
+}
+
 // InSize is the width of x.
 func (l *Linear) InSize() int { return l.in }
 
@@ -62,13 +70,8 @@ func (l *Linear) Refresh(pool *Pool, train bool) {
 func (l *Linear) Forward(m Mode, t *Tape, tt, b int, x []float32, _ State) []float32 {
 	t.begin("Linear.Forward", tt, b, l.in, x)
 	rows := t.rows()
-	if l.b == nil {
-		t.y = zeros(t.y, rows*l.out)
-	} else {
-		t.y = grow(t.y, rows*l.out)
-		kernel.FillRows(m.Pool, t.y, l.out, rows, l.b.Value)
-	}
-	kernel.GemmPool(m.Pool, t.y, l.out, x, l.in, rows, &l.forward)
+	t.y = grow(t.y, rows*l.out)
+	kernel.Affine(m.Pool, t.y, l.out, l.bias(), x, l.in, rows, &l.forward)
 	return t.y
 }
 
@@ -83,17 +86,12 @@ func (l *Linear) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	if t.NoInputGrad {
 		return nil
 	}
-	t.dx = zeros(t.dx, rows*l.in)
-	kernel.GemmPool(m.Pool, t.dx, l.in, dy, l.out, rows, &l.back)
+	t.dx = grow(t.dx, rows*l.in)
+	kernel.Affine(m.Pool, t.dx, l.in, nil, dy, l.out, rows, &l.back)
 	return t.dx
 }
 
 // Step maps one token of one lane: x [In] to y [Out]. It allocates nothing.
 func (l *Linear) Step(_ State, x, y []float32) {
-	if l.b == nil {
-		clear(y)
-	} else {
-		copy(y, l.b.Value)
-	}
-	kernel.Gemm(y, l.out, x, l.in, 1, &l.forward, 0, l.forward.Panels())
+	kernel.Affine(nil, y, l.out, l.bias(), x, l.in, 1, &l.forward)
 }

@@ -40,9 +40,9 @@ func (l *LSTM) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []float
 	t.begin("LSTM.Forward", tt, b, l.in, x)
 	t.h = l.beginState(t, t.h, s[0])
 	t.c = l.beginState(t, t.c, s[1])
-	t.pre = grow(t.pre, t.rows()*4*l.hidden)
+	t.pre = grow(t.pre, t.rows()*l.stride)
 	t.tanhC = grow(t.tanhC, t.rows()*l.hidden)
-	l.project(m.Pool, t.pre, x, t.rows())
+	l.project(m.Pool, t.pre, l.stride, x, t.rows())
 	t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.forwardUnits(t, p0, p1) })
 	l.endState(t, t.h, s[0])
 	l.endState(t, t.c, s[1])
@@ -55,11 +55,11 @@ func (l *LSTM) forwardUnits(t *Tape, p0, p1 int) {
 	lo, hi := unitRange(p0, p1, width)
 	n := t.lanes * width
 	for s := range t.steps {
-		pre, hPrev, h := at(t.pre, s, 4*n), at(t.h, s, n), at(t.h, s+1, n)
+		pre, hPrev, h := at(t.pre, s, t.lanes*l.stride), at(t.h, s, n), at(t.h, s+1, n)
 		cPrev, c, tanhC := at(t.c, s, n), at(t.c, s+1, n), at(t.tanhC, s, n)
-		l.recur(pre, hPrev, t.lanes, 0, 4, p0, p1)
-		for k := 0; k < n; k += width {
-			i, f, g, o := lstmGates(pre[4*k:4*(k+width)], width, lo, hi)
+		l.recur(pre, l.stride, hPrev, t.lanes, 0, 4, p0, p1)
+		for k, row := 0, 0; k < n; k, row = k+width, row+l.stride {
+			i, f, g, o := lstmGates(pre[row:], width, lo, hi)
 			kernel.LSTM(i, f, g, o, cPrev[k+lo:k+hi], c[k+lo:k+hi], tanhC[k+lo:k+hi], h[k+lo:k+hi])
 		}
 		t.barrier.Wait()
@@ -81,13 +81,13 @@ func (l *LSTM) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
 	lo, hi := unitRange(p0, p1, width)
 	n := t.lanes * width
 	for s := t.steps - 1; s >= 0; s-- {
-		pre, dh, cPrev, tanhC := at(t.pre, s, 4*n), at(dy, s, n), at(t.c, s, n), at(t.tanhC, s, n)
+		pre, dh, cPrev, tanhC := at(t.pre, s, t.lanes*l.stride), at(dy, s, n), at(t.c, s, n), at(t.tanhC, s, n)
 		if s < t.steps-1 {
 			t.barrier.Wait() // the product needs all units of step s+1
-			kernel.Gemm(dh, width, at(t.pre, s+1, 4*n), 4*width, t.lanes, &l.back[0], p0, p1)
+			kernel.Gemm(dh, width, at(t.pre, s+1, t.lanes*l.stride), l.stride, t.lanes, &l.back[0], p0, p1)
 		}
-		for k := 0; k < n; k += width {
-			i, f, g, o := lstmGates(pre[4*k:4*(k+width)], width, lo, hi)
+		for k, row := 0, 0; k < n; k, row = k+width, row+l.stride {
+			i, f, g, o := lstmGates(pre[row:], width, lo, hi)
 			kernel.LSTMGrad(i, f, g, o, cPrev[k+lo:k+hi], tanhC[k+lo:k+hi], dh[k+lo:k+hi], t.dc[k+lo:k+hi])
 		}
 	}
@@ -97,7 +97,7 @@ func (l *LSTM) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
 func (l *LSTM) Step(s State, x, y []float32) {
 	h, c, pre, tanhC := s[0], s[1], s[2], s[3]
 	l.projectStep(pre, x)
-	l.recur(pre, h, 1, 0, 4, 0, l.panels())
+	l.recur(pre, l.stride, h, 1, 0, 4, 0, l.panels())
 	i, f, g, o := lstmGates(pre, l.hidden, 0, l.hidden)
 	kernel.LSTM(i, f, g, o, c, c, tanhC, h)
 	copy(y, h)

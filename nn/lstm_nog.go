@@ -41,8 +41,8 @@ func (l *LSTMNoGate) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) [
 	t.begin("LSTMNoGate.Forward", tt, b, l.in, x)
 	t.h = l.beginState(t, t.h, s[0])
 	t.c = l.beginState(t, t.c, s[1])
-	t.pre = grow(t.pre, t.rows()*3*l.hidden)
-	l.project(m.Pool, t.pre, x, t.rows())
+	t.pre = grow(t.pre, t.rows()*l.stride)
+	l.project(m.Pool, t.pre, l.stride, x, t.rows())
 	t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.forwardUnits(t, p0, p1) })
 	l.endState(t, t.h, s[0])
 	l.endState(t, t.c, s[1])
@@ -55,11 +55,11 @@ func (l *LSTMNoGate) forwardUnits(t *Tape, p0, p1 int) {
 	lo, hi := unitRange(p0, p1, width)
 	n := t.lanes * width
 	for s := range t.steps {
-		pre, hPrev, h := at(t.pre, s, 3*n), at(t.h, s, n), at(t.h, s+1, n)
+		pre, hPrev, h := at(t.pre, s, t.lanes*l.stride), at(t.h, s, n), at(t.h, s+1, n)
 		cPrev, c := at(t.c, s, n), at(t.c, s+1, n)
-		l.recur(pre, hPrev, t.lanes, 0, 3, p0, p1)
-		for k := 0; k < n; k += width {
-			i, f, g := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+		l.recur(pre, l.stride, hPrev, t.lanes, 0, 3, p0, p1)
+		for k, row := 0, 0; k < n; k, row = k+width, row+l.stride {
+			i, f, g := threeGates(pre[row:], width, lo, hi)
 			kernel.LSTMNoGate(i, f, g, cPrev[k+lo:k+hi], c[k+lo:k+hi], h[k+lo:k+hi])
 		}
 		t.barrier.Wait()
@@ -81,13 +81,13 @@ func (l *LSTMNoGate) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
 	lo, hi := unitRange(p0, p1, width)
 	n := t.lanes * width
 	for s := t.steps - 1; s >= 0; s-- {
-		pre, dh, cPrev, h := at(t.pre, s, 3*n), at(dy, s, n), at(t.c, s, n), at(t.h, s+1, n)
+		pre, dh, cPrev, h := at(t.pre, s, t.lanes*l.stride), at(dy, s, n), at(t.c, s, n), at(t.h, s+1, n)
 		if s < t.steps-1 {
 			t.barrier.Wait() // the product needs all units of step s+1
-			kernel.Gemm(dh, width, at(t.pre, s+1, 3*n), 3*width, t.lanes, &l.back[0], p0, p1)
+			kernel.Gemm(dh, width, at(t.pre, s+1, t.lanes*l.stride), l.stride, t.lanes, &l.back[0], p0, p1)
 		}
-		for k := 0; k < n; k += width {
-			i, f, g := threeGates(pre[3*k:3*(k+width)], width, lo, hi)
+		for k, row := 0, 0; k < n; k, row = k+width, row+l.stride {
+			i, f, g := threeGates(pre[row:], width, lo, hi)
 			kernel.LSTMNoGateGrad(i, f, g, cPrev[k+lo:k+hi], h[k+lo:k+hi], dh[k+lo:k+hi], t.dc[k+lo:k+hi])
 		}
 	}
@@ -97,7 +97,7 @@ func (l *LSTMNoGate) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
 func (l *LSTMNoGate) Step(s State, x, y []float32) {
 	h, c, pre := s[0], s[1], s[2]
 	l.projectStep(pre, x)
-	l.recur(pre, h, 1, 0, 3, 0, l.panels())
+	l.recur(pre, l.stride, h, 1, 0, 3, 0, l.panels())
 	i, f, g := threeGates(pre, l.hidden, 0, l.hidden)
 	kernel.LSTMNoGate(i, f, g, c, c, h)
 	copy(y, h)

@@ -29,7 +29,7 @@ func (l *RNN) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []float3
 	t.begin("RNN.Forward", tt, b, l.in, x)
 	t.h = l.beginState(t, t.h, s[0])
 	y := t.h[b*l.hidden:] // preactivations first, states in place
-	l.project(m.Pool, y, x, t.rows())
+	l.project(m.Pool, y, l.hidden, x, t.rows())
 	t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.forwardUnits(t, p0, p1) })
 	l.endState(t, t.h, s[0])
 	return y
@@ -41,7 +41,7 @@ func (l *RNN) forwardUnits(t *Tape, p0, p1 int) {
 	n := t.lanes * l.hidden
 	for s := range t.steps {
 		hPrev, h := at(t.h, s, n), at(t.h, s+1, n)
-		l.recur(h, hPrev, t.lanes, 0, 1, p0, p1)
+		l.recur(h, l.hidden, hPrev, t.lanes, 0, 1, p0, p1)
 		for k := 0; k < n; k += l.hidden {
 			kernel.RNN(h[k+lo:k+hi], l.relu)
 		}
@@ -78,7 +78,7 @@ func (l *RNN) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
 func (l *RNN) Step(s State, x, y []float32) {
 	h, pre := s[0], s[1]
 	l.projectStep(pre, x)
-	l.recur(pre, h, 1, 0, 1, 0, l.panels())
+	l.recur(pre, l.hidden, h, 1, 0, 1, 0, l.panels())
 	kernel.RNN(pre, l.relu)
 	copy(h, pre)
 	copy(y, h)

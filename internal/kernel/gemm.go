@@ -18,22 +18,66 @@ func Gemm(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int) 
 	if p0 < 0 || p1 > b.Panels() || p0 > p1 {
 		panic(fmt.Sprintf("kernel: Gemm: panels %d to %d, want a part of 0 to %d", p0, p1, b.Panels()))
 	}
-	gemm(c, ldc, a, lda, 0, m, b, p0, p1)
+	gemm(c, ldc, a, lda, 0, m, b, p0, p1, continued)
 }
 
 // GemmPool is [Gemm] for all panels, with rows and panels divided over the
 // workers of the pool.
 func GemmPool(pool *parallel.Pool, c []float32, ldc int, a []float32, lda, m int, b *Packed) {
 	wantProduct("GemmPool", c, ldc, a, lda, m, b)
+	gemmPool(pool, c, ldc, a, lda, m, b, continued)
+}
+
+// Affine is a product that begins with a bias instead of with C, on all workers
+// of the pool:
+//
+//	C[i,j] = bias[j] + Σ_k A[i,k]·B[k,j]
+//
+// It has the bits of [FillRows] followed by [GemmPool], without the way through
+// memory in between. A bias of nil is zero.
+func Affine(pool *parallel.Pool, c []float32, ldc int, bias, a []float32, lda, m int, b *Packed) {
+	wantProduct("Affine", c, ldc, a, lda, m, b)
+	if bias != nil {
+		wantLen("Affine", "bias", len(bias), b.N)
+	}
+	gemmPool(pool, c, ldc, a, lda, m, b, start{fresh: true, bias: bias})
+}
+
+// gemmPool divides rows and panels over the workers.
+func gemmPool(pool *parallel.Pool, c []float32, ldc int, a []float32, lda, m int, b *Packed, from start) {
 	if pool.Size() == 1 || float64(m)*float64(b.N)*float64(b.K) < minShared {
-		gemm(c, ldc, a, lda, 0, m, b, 0, b.Panels())
+		gemm(c, ldc, a, lda, 0, m, b, 0, b.Panels(), from)
 		return
 	}
 	grid := divide(pool.Size(), tileCount(m), b.Panels())
 	pool.Run(func(worker int) {
 		t0, t1, p0, p1 := grid.part(worker)
-		gemm(c, ldc, a, lda, tileStart(m, t0), tileStart(m, t1), b, p0, p1)
+		gemm(c, ldc, a, lda, tileStart(m, t0), tileStart(m, t1), b, p0, p1, from)
 	})
+}
+
+// start is what the chains of a product begin with: what C holds, or a row of
+// bias, nil for zeros.
+type start struct {
+	fresh bool
+	bias  []float32
+}
+
+var continued = start{}
+
+// fill writes columns j0 to j1 of the given number of rows, where C is fresh.
+func (s start) fill(c []float32, ldc, rows, j0, j1 int) {
+	if !s.fresh {
+		return
+	}
+	for i := range rows {
+		row := c[i*ldc+j0 : i*ldc+j1]
+		if s.bias == nil {
+			clear(row)
+		} else {
+			copy(row, s.bias[j0:])
+		}
+	}
 }
 
 // minShared is the number of multiply-adds that pays for waking workers.
@@ -45,15 +89,20 @@ func wantProduct(routine string, c []float32, ldc int, a []float32, lda, m int, 
 }
 
 // gemm is Gemm for the rows r0 to r1.
-func gemm(c []float32, ldc int, a []float32, lda, r0, r1 int, b *Packed, p0, p1 int) {
-	if r0 == r1 || p0 == p1 || b.K == 0 {
+func gemm(c []float32, ldc int, a []float32, lda, r0, r1 int, b *Packed, p0, p1 int, from start) {
+	if r0 == r1 || p0 == p1 {
 		return
 	}
 	c, a = c[r0*ldc:], a[r0*lda:]
-	if useAVX2 {
-		gemmAVX2(c, ldc, a, lda, r1-r0, b, p0, p1)
+	if b.K == 0 {
+		from.fill(c, ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))
 		return
 	}
+	if useAVX2 {
+		gemmAVX2(c, ldc, a, lda, r1-r0, b, p0, p1, from)
+		return
+	}
+	from.fill(c, ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))
 	for p := p0; p < p1; p++ {
 		j := p * PanelWidth
 		tileGeneric(c[j:], ldc, a, lda, 1, r1-r0, b.K, b.panel(p), min(PanelWidth, b.N-j))

@@ -30,8 +30,10 @@ func rowStrips(a []float32, lda, rows int) (strips [2]strip) {
 }
 
 // gemmAVX2 is gemm for m ≥ 1 rows, p0 < p1 and K ≥ 1.
-func gemmAVX2(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int) {
+func gemmAVX2(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int, from start) {
+	j0, j1 := p0*PanelWidth, min(p1*PanelWidth, b.N)
 	if m <= 3 {
+		from.fill(c, ldc, m, j0, j1)
 		gemmFewRows(c, ldc, a, lda, m, b, p0, p1)
 		return
 	}
@@ -41,6 +43,9 @@ func gemmAVX2(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 i
 		for t0 := 0; t0 < tiles; {
 			t1 := nextCut(t0, tiles, blockTiles, 1)
 			r0, r1 := tileStart(m, t0), tileStart(m, t1)
+			if k0 == 0 {
+				from.fill(c[r0*ldc:], ldc, r1-r0, j0, j1)
+			}
 			strips := rowStrips(a[r0*lda+k0:], lda, r1-r0)
 			multiply(c[r0*ldc:], ldc, &strips, b, k0, k1, p0, p1)
 			t0 = t1
