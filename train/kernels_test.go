@@ -1,8 +1,12 @@
 package train_test
 
 import (
+	"crypto/sha256"
+	"fmt"
 	"math"
+	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/refrain-lm/refrain/checkpoint"
@@ -13,10 +17,11 @@ import (
 // fill no vector. Plain Go rounds products that assembly fuses, so the bits
 // differ, by as much as the kernels' tests allow a step: 12 steps of plain
 // gradient descent, which does not blow up what is small, keep the weights
-// within a few units of float32's last place. Either path by itself gives the
-// same bytes in a process of its own on another number of threads.
+// within a few units of float32's last place. All assembly paths give the same bits, and
+// each path the same bytes in a process of its own on another number of threads.
 func TestKernelsTrainAlike(t *testing.T) {
-	if !cpu.AVX2 {
+	paths := cpu.Paths()
+	if len(paths) == 1 {
 		t.Skip("this machine or build has plain Go only")
 	}
 	dir := t.TempDir()
@@ -24,8 +29,9 @@ func TestKernelsTrainAlike(t *testing.T) {
 	for _, cell := range []string{"cell=lstm", "cell=gru", "cell=rnn", "cell=lstm-nog"} {
 		t.Run(cell, func(t *testing.T) {
 			t.Parallel()
-			var weights [2][]checkpoint.Tensor
-			for i, level := range []string{"generic", "avx2"} {
+			weights := make([][]checkpoint.Tensor, len(paths))
+			for i, path := range paths {
+				level := string(path)
 				var files [2]map[string]string
 				for k, threads := range []string{"threads=1", "threads=2"} {
 					out := filepath.Join(dir, cell+" "+level+" "+threads)
@@ -47,7 +53,37 @@ func TestKernelsTrainAlike(t *testing.T) {
 				}
 			}
 			closeTensors(t, weights[1], weights[0], 2e-6)
+			for i := 2; i < len(paths); i++ {
+				for k, w := range weights[1] {
+					if !slices.Equal(weights[i][k].Data, w.Data) {
+						t.Errorf("%s: %s differs from %s", w.Name, paths[i], paths[1])
+					}
+				}
+			}
 		})
+	}
+}
+
+// TestOneHash holds all assembly paths, on whatever processor, to the same
+// bytes. A change of the arithmetic changes the hash; nothing else may.
+func TestOneHash(t *testing.T) {
+	if cpu.Chosen == cpu.Generic {
+		t.Skip("plain Go rounds products that assembly fuses")
+	}
+	dir := t.TempDir()
+	out := filepath.Join(dir, "model")
+	c := child{Text: write(t, dir, "book.txt", prose(60)), Out: out, Settings: []string{"steps=20", "nhid=37", "emsize=11", "nlayers=2",
+		"batch-size=3", "bptt=19", "dropout=0.2", "valid-every=10", "save-every=10", "cell=gru"}}
+	if err := c.command(t).Run(); err != nil {
+		t.Fatal(err)
+	}
+	const want = "5c21ddb5a70f02ded3900bbb16dad2da70833ca387b5962698a2c7eb203c0810"
+	weights, err := os.ReadFile(filepath.Join(out, "model.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("%x", sha256.Sum256(weights)); got != want {
+		t.Errorf("%s: SHA-256 of the weights %s, want %s", cpu.Chosen, got, want)
 	}
 }
 

@@ -4,40 +4,59 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 )
 
-// OverrideVariable is the environment variable that lowers the level.
+// Path is one implementation of the kernels.
+type Path string
+
+const (
+	Generic Path = "generic" // plain Go
+	AVX2    Path = "avx2"    // AVX2 with FMA
+	AVX512  Path = "avx512"  // AVX-512 F, BW, DQ and VL, beside AVX2
+)
+
+// OverrideVariable is the environment variable that chooses a lower path.
 const OverrideVariable = "REFRAIN_CPU"
 
-// AVX2 reports whether kernels may use AVX2 and FMA: the processor has them,
-// the operating system saves their registers, and neither the override nor the
-// build tag purego forbids it.
-// It never changes after start.
-var AVX2 bool
+// Chosen is the path of this process: the best that processor, operating
+// system, build and the override allow. It never changes after start.
+var Chosen Path
 
 var overrideError error
 
-func init() {
-	AVX2, overrideError = choose(os.Getenv(OverrideVariable), assembly && hasAVX2())
+func init() { Chosen, overrideError = choose(os.Getenv(OverrideVariable), Paths()) }
+
+// Paths lists what this machine and build can run, plain Go first, the best
+// last.
+func Paths() []Path {
+	if !assembly {
+		return []Path{Generic}
+	}
+	return append([]Path{Generic}, vectorPaths()...)
 }
 
-// choose applies the override to what the machine has.
-func choose(override string, avx2 bool) (bool, error) {
-	switch override {
-	case "":
-		return avx2, nil
-	case "generic":
-		return false, nil
-	case "avx2":
-		if avx2 {
-			return true, nil
-		}
-		return false, fmt.Errorf("cpu: %s=avx2: this machine or build has no AVX2 with FMA: use %s=generic or unset it",
-			OverrideVariable, OverrideVariable)
-	default:
-		return avx2, fmt.Errorf("cpu: %s=%q is unknown: use generic or avx2", OverrideVariable, override)
+// choose applies the override to the paths there are.
+func choose(override string, paths []Path) (Path, error) {
+	best := paths[len(paths)-1]
+	switch want := Path(override); {
+	case want == "":
+		return best, nil
+	case slices.Contains(paths, want):
+		return want, nil
+	case want == AVX2 || want == AVX512:
+		return best, fmt.Errorf("cpu: %s=%s: this machine or build has not got it: use one of %s, or unset it", OverrideVariable, override, list(paths))
 	}
+	return best, fmt.Errorf("cpu: %s=%q is unknown: use one of %s, or unset it", OverrideVariable, override, list(paths))
+}
+
+func list(paths []Path) string {
+	var names []string
+	for _, p := range paths {
+		names = append(names, string(p))
+	}
+	return strings.Join(names, ", ")
 }
 
 // OverrideError tells what is wrong with REFRAIN_CPU, nil if nothing is.

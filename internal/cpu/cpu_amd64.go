@@ -11,8 +11,18 @@ import (
 //go:noescape
 func cpuid(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32)
 
-// hasAVX2 includes the check that the operating system saves the upper halves.
-func hasAVX2() bool { return cpu.X86.HasAVX2 && cpu.X86.HasFMA && cpu.X86.HasOSXSAVE }
+// vectorPaths asks for what the kernels use. The flags include the check that
+// the operating system saves the registers.
+func vectorPaths() []Path {
+	x := &cpu.X86
+	if !x.HasAVX2 || !x.HasFMA {
+		return nil
+	}
+	if !x.HasAVX512F || !x.HasAVX512BW || !x.HasAVX512DQ || !x.HasAVX512VL {
+		return []Path{AVX2}
+	}
+	return []Path{AVX2, AVX512}
+}
 
 // brand reads the 48 bytes of leaves 0x80000002 to 0x80000004.
 func brand() string {

@@ -2,7 +2,7 @@
 
 package cpu
 
-func hasAVX2() bool { return false }
+func vectorPaths() []Path { return nil }
 
 // brand has no portable source outside amd64.
 func brand() string { return "" }

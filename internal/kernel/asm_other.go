@@ -86,106 +86,202 @@ func packSteps6(k int, dst *float32, src *float32, ld int) {
 	panic(noAssembly)
 }
 
-func addAVX2(units int, y *float32, x *float32) {
+func packSteps7(k int, dst *float32, src *float32, ld int) {
 	panic(noAssembly)
 }
 
-func mulAVX2(units int, y *float32, x *float32) {
+func packSteps8(k int, dst *float32, src *float32, ld int) {
 	panic(noAssembly)
 }
 
-func scaleAVX2(units int, y *float32, s float32) {
+func packSteps9(k int, dst *float32, src *float32, ld int) {
 	panic(noAssembly)
 }
 
-func axpyAVX2(units int, y *float32, x *float32, s float32) {
+func packSteps10(k int, dst *float32, src *float32, ld int) {
 	panic(noAssembly)
 }
 
-func sumSquaresAVX2(blocks int, x *float32, sums *[16]float64) {
+func packSteps11(k int, dst *float32, src *float32, ld int) {
 	panic(noAssembly)
 }
 
-func anyNonFiniteAVX2(blocks int, x *float32) bool {
+func packSteps12(k int, dst *float32, src *float32, ld int) {
 	panic(noAssembly)
 }
 
-func sigmoidAVX2(units int, x *float32) {
+func wide4x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func tanhAVX2(units int, x *float32) {
+func wide4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func lstmAVX2(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, c *float32, tanhC *float32, h *float32) {
+func wide5x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func lstmGradAVX2(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, tanhC *float32, dh *float32, dc *float32) {
+func wide5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func lstmNoGateAVX2(units int, i *float32, f *float32, gate *float32, cPrev *float32, c *float32, h *float32) {
+func wide6x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func lstmNoGateGradAVX2(units int, i *float32, f *float32, gate *float32, cPrev *float32, h *float32, dh *float32, dc *float32) {
+func wide6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func reluAVX2(units int, h *float32) {
+func wide7x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func reluGradAVX2(units int, dpre *float32, h *float32, dh *float32) {
+func wide7x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func tanhGradAVX2(units int, dpre *float32, h *float32, dh *float32) {
+func wide8x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func gruAfterAVX2(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, h *float32) {
+func wide8x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func gruAfterGradAVX2(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, dh *float32, dhPrev *float32) {
+func wide9x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func gruBeforeGatesAVX2(units int, r *float32, z *float32, hPrev *float32, rh *float32) {
+func wide9x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func gruBeforeOutAVX2(units int, z *float32, n *float32, hPrev *float32, h *float32) {
+func wide10x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func gruBeforeOutGradAVX2(units int, z *float32, n *float32, hPrev *float32, dh *float32, dn *float32, dhPrev *float32) {
+func wide10x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func gruBeforeGatesGradAVX2(units int, r *float32, hPrev *float32, drh *float32, dhPrev *float32) {
+func wide11x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func maxAVX2(blocks int, x *float32, lanes *[8]float32) {
+func wide11x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func expSumAVX2(n int, x *float32, less float32, sums *[32]float32) {
+func wide12x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func sumExpAVX2(n int, x *float32, less float32, sums *[32]float32) {
+func wide12x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func adamAVX2(units int, p *float32, grad *float32, m *float32, v *float32, k *float32) {
+func addAsm(units int, y *float32, x *float32) {
 	panic(noAssembly)
 }
 
-func sgdAVX2(units int, p *float32, grad *float32, lr float32, l2 float32, gscale float32) {
+func mulAsm(units int, y *float32, x *float32) {
+	panic(noAssembly)
+}
+
+func scaleAsm(units int, y *float32, s float32) {
+	panic(noAssembly)
+}
+
+func axpyAsm(units int, y *float32, x *float32, s float32) {
+	panic(noAssembly)
+}
+
+func sumSquaresAsm(blocks int, x *float32, sums *[16]float64) {
+	panic(noAssembly)
+}
+
+func anyNonFiniteAsm(blocks int, x *float32) bool {
+	panic(noAssembly)
+}
+
+func sigmoidAsm(units int, x *float32) {
+	panic(noAssembly)
+}
+
+func tanhAsm(units int, x *float32) {
+	panic(noAssembly)
+}
+
+func lstmAsm(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, c *float32, tanhC *float32, h *float32) {
+	panic(noAssembly)
+}
+
+func lstmGradAsm(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, tanhC *float32, dh *float32, dc *float32) {
+	panic(noAssembly)
+}
+
+func lstmNoGateAsm(units int, i *float32, f *float32, gate *float32, cPrev *float32, c *float32, h *float32) {
+	panic(noAssembly)
+}
+
+func lstmNoGateGradAsm(units int, i *float32, f *float32, gate *float32, cPrev *float32, h *float32, dh *float32, dc *float32) {
+	panic(noAssembly)
+}
+
+func reluAsm(units int, h *float32) {
+	panic(noAssembly)
+}
+
+func reluGradAsm(units int, dpre *float32, h *float32, dh *float32) {
+	panic(noAssembly)
+}
+
+func tanhGradAsm(units int, dpre *float32, h *float32, dh *float32) {
+	panic(noAssembly)
+}
+
+func gruAfterAsm(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, h *float32) {
+	panic(noAssembly)
+}
+
+func gruAfterGradAsm(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, dh *float32, dhPrev *float32) {
+	panic(noAssembly)
+}
+
+func gruBeforeGatesAsm(units int, r *float32, z *float32, hPrev *float32, rh *float32) {
+	panic(noAssembly)
+}
+
+func gruBeforeOutAsm(units int, z *float32, n *float32, hPrev *float32, h *float32) {
+	panic(noAssembly)
+}
+
+func gruBeforeOutGradAsm(units int, z *float32, n *float32, hPrev *float32, dh *float32, dn *float32, dhPrev *float32) {
+	panic(noAssembly)
+}
+
+func gruBeforeGatesGradAsm(units int, r *float32, hPrev *float32, drh *float32, dhPrev *float32) {
+	panic(noAssembly)
+}
+
+func maxAsm(blocks int, x *float32, lanes *[8]float32) {
+	panic(noAssembly)
+}
+
+func expSumAsm(n int, x *float32, less float32, sums *[32]float32) {
+	panic(noAssembly)
+}
+
+func sumExpAsm(n int, x *float32, less float32, sums *[32]float32) {
+	panic(noAssembly)
+}
+
+func adamAsm(units int, p *float32, grad *float32, m *float32, v *float32, k *float32) {
+	panic(noAssembly)
+}
+
+func sgdAsm(units int, p *float32, grad *float32, lr float32, l2 float32, gscale float32) {
 	panic(noAssembly)
 }

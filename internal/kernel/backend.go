@@ -2,13 +2,8 @@ package kernel
 
 import "unsafe"
 
-// Name is the implementation that was chosen at start: "avx2" or "generic".
-func Name() string {
-	if useAVX2 {
-		return "avx2"
-	}
-	return "generic"
-}
+// Name is the implementation that was chosen at start: generic, avx2 or avx512.
+func Name() string { return string(path) }
 
 // callLimit is how many elements one call of an elementwise assembly routine
 // gets. The collector cannot stop a goroutine inside assembly, so that calls

@@ -2,5 +2,10 @@
 
 package kernel
 
-// useAVX2 is a constant here, so that the assembly branches vanish.
-const useAVX2 = false
+import "github.com/refrain-lm/refrain/internal/cpu"
+
+// Constants here, so that the branches to assembly vanish.
+const (
+	path              = cpu.Generic
+	useAsm, useAVX512 = false, false
+)

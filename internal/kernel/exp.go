@@ -83,27 +83,27 @@ func expSoftmax(x float32) float32 {
 // Sigmoid computes x[i] = 1/(1+exp(−x[i])) in place, with an absolute error of
 // at most 3e-7. Infinities give 0 and 1, NaN stays NaN.
 func Sigmoid(x []float32) {
-	if !useAVX2 {
+	if !useAsm {
 		sigmoidGeneric(x)
 		return
 	}
 	for ; len(x) > callLimit; x = x[callLimit:] {
-		sigmoidAVX2(callLimit, first(x))
+		sigmoidAsm(callLimit, first(x))
 	}
-	sigmoidAVX2(len(x), first(x))
+	sigmoidAsm(len(x), first(x))
 }
 
 // Tanh computes x[i] = tanh(x[i]) in place, with an absolute error of at most
 // 3e-7. Infinities give ±1, NaN stays NaN.
 func Tanh(x []float32) {
-	if !useAVX2 {
+	if !useAsm {
 		tanhGeneric(x)
 		return
 	}
 	for ; len(x) > callLimit; x = x[callLimit:] {
-		tanhAVX2(callLimit, first(x))
+		tanhAsm(callLimit, first(x))
 	}
-	tanhAVX2(len(x), first(x))
+	tanhAsm(len(x), first(x))
 }
 
 func sigmoidGeneric(x []float32) {

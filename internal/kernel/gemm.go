@@ -98,8 +98,8 @@ func gemm(c []float32, ldc int, a []float32, lda, r0, r1 int, b *Packed, p0, p1 
 		from.fill(c, ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))
 		return
 	}
-	if useAVX2 {
-		gemmAVX2(c, ldc, a, lda, r1-r0, b, p0, p1, from)
+	if useAsm {
+		gemmTiles(c, ldc, a, lda, r1-r0, b, p0, p1, from)
 		return
 	}
 	from.fill(c, ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))

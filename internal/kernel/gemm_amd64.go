@@ -78,3 +78,21 @@ func packSteps5(k int, dst *float32, src *float32, ld int)
 
 // packSteps6 copies 6 elements from each of k rows, ld bytes apart, one after another.
 func packSteps6(k int, dst *float32, src *float32, ld int)
+
+// packSteps7 copies 7 elements from each of k rows, ld bytes apart, one after another.
+func packSteps7(k int, dst *float32, src *float32, ld int)
+
+// packSteps8 copies 8 elements from each of k rows, ld bytes apart, one after another.
+func packSteps8(k int, dst *float32, src *float32, ld int)
+
+// packSteps9 copies 9 elements from each of k rows, ld bytes apart, one after another.
+func packSteps9(k int, dst *float32, src *float32, ld int)
+
+// packSteps10 copies 10 elements from each of k rows, ld bytes apart, one after another.
+func packSteps10(k int, dst *float32, src *float32, ld int)
+
+// packSteps11 copies 11 elements from each of k rows, ld bytes apart, one after another.
+func packSteps11(k int, dst *float32, src *float32, ld int)
+
+// packSteps12 copies 12 elements from each of k rows, ld bytes apart, one after another.
+func packSteps12(k int, dst *float32, src *float32, ld int)

@@ -2308,8 +2308,8 @@ TEXT ·packSteps5(SB), NOSPLIT, $0-32
 row:
 	VMOVUPS (DX), X0
 	VMOVUPS X0, (CX)
-	VMOVSS  16(DX), X0
-	VMOVSS  X0, 16(CX)
+	VMOVUPS 4(DX), X0
+	VMOVUPS X0, 4(CX)
 	ADDQ    BX, DX
 	ADDQ    $0x14, CX
 	DECQ    AX
@@ -2328,10 +2328,128 @@ TEXT ·packSteps6(SB), NOSPLIT, $0-32
 row:
 	VMOVUPS (DX), X0
 	VMOVUPS X0, (CX)
-	VMOVSD  16(DX), X0
-	VMOVSD  X0, 16(CX)
+	VMOVUPS 8(DX), X0
+	VMOVUPS X0, 8(CX)
 	ADDQ    BX, DX
 	ADDQ    $0x18, CX
+	DECQ    AX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func packSteps7(k int, dst *float32, src *float32, ld int)
+// Requires: AVX
+TEXT ·packSteps7(SB), NOSPLIT, $0-32
+	MOVQ k+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+
+row:
+	VMOVUPS (DX), X0
+	VMOVUPS X0, (CX)
+	VMOVUPS 12(DX), X0
+	VMOVUPS X0, 12(CX)
+	ADDQ    BX, DX
+	ADDQ    $0x1c, CX
+	DECQ    AX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func packSteps8(k int, dst *float32, src *float32, ld int)
+// Requires: AVX
+TEXT ·packSteps8(SB), NOSPLIT, $0-32
+	MOVQ k+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+
+row:
+	VMOVUPS (DX), Y0
+	VMOVUPS Y0, (CX)
+	ADDQ    BX, DX
+	ADDQ    $0x20, CX
+	DECQ    AX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func packSteps9(k int, dst *float32, src *float32, ld int)
+// Requires: AVX
+TEXT ·packSteps9(SB), NOSPLIT, $0-32
+	MOVQ k+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+
+row:
+	VMOVUPS (DX), Y0
+	VMOVUPS Y0, (CX)
+	VMOVUPS 20(DX), X0
+	VMOVUPS X0, 20(CX)
+	ADDQ    BX, DX
+	ADDQ    $0x24, CX
+	DECQ    AX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func packSteps10(k int, dst *float32, src *float32, ld int)
+// Requires: AVX
+TEXT ·packSteps10(SB), NOSPLIT, $0-32
+	MOVQ k+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+
+row:
+	VMOVUPS (DX), Y0
+	VMOVUPS Y0, (CX)
+	VMOVUPS 24(DX), X0
+	VMOVUPS X0, 24(CX)
+	ADDQ    BX, DX
+	ADDQ    $0x28, CX
+	DECQ    AX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func packSteps11(k int, dst *float32, src *float32, ld int)
+// Requires: AVX
+TEXT ·packSteps11(SB), NOSPLIT, $0-32
+	MOVQ k+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+
+row:
+	VMOVUPS (DX), Y0
+	VMOVUPS Y0, (CX)
+	VMOVUPS 28(DX), X0
+	VMOVUPS X0, 28(CX)
+	ADDQ    BX, DX
+	ADDQ    $0x2c, CX
+	DECQ    AX
+	JNZ     row
+	VZEROUPPER
+	RET
+
+// func packSteps12(k int, dst *float32, src *float32, ld int)
+// Requires: AVX
+TEXT ·packSteps12(SB), NOSPLIT, $0-32
+	MOVQ k+0(FP), AX
+	MOVQ dst+8(FP), CX
+	MOVQ src+16(FP), DX
+	MOVQ ld+24(FP), BX
+
+row:
+	VMOVUPS (DX), Y0
+	VMOVUPS Y0, (CX)
+	VMOVUPS 32(DX), X0
+	VMOVUPS X0, 32(CX)
+	ADDQ    BX, DX
+	ADDQ    $0x30, CX
 	DECQ    AX
 	JNZ     row
 	VZEROUPPER

@@ -5,7 +5,7 @@ package kernel
 // over all tiles of those rows. Every block continues from C, so that blocking
 // does not show in the results.
 const (
-	blockTiles = 12   // tiles in a block of rows
+	blockRows  = 72   // rows in a block
 	blockDepth = 1024 // steps for which a block of rows is read
 	panelDepth = 320  // steps of a panel in the first-level cache
 )
@@ -29,8 +29,8 @@ func rowStrips(a []float32, lda, rows int) (strips [2]strip) {
 	return strips
 }
 
-// gemmAVX2 is gemm for m ≥ 1 rows, p0 < p1 and K ≥ 1.
-func gemmAVX2(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int, from start) {
+// gemmTiles is gemm for m ≥ 1 rows, p0 < p1 and K ≥ 1.
+func gemmTiles(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int, from start) {
 	j0, j1 := p0*PanelWidth, min(p1*PanelWidth, b.N)
 	if m <= 3 {
 		from.fill(c, ldc, m, j0, j1)
@@ -41,7 +41,7 @@ func gemmAVX2(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 i
 	for k0 := 0; k0 < b.K; {
 		k1 := nextCut(k0, b.K, blockDepth, 4)
 		for t0 := 0; t0 < tiles; {
-			t1 := nextCut(t0, tiles, blockTiles, 1)
+			t1 := nextCut(t0, tiles, blockRows/tileHeight(), 1)
 			r0, r1 := tileStart(m, t0), tileStart(m, t1)
 			if k0 == 0 {
 				from.fill(c[r0*ldc:], ldc, r1-r0, j0, j1)
@@ -66,6 +66,10 @@ func nextCut(i, n, limit, grain int) int {
 // multiply continues the rows of the strips in panels p0 to p1 of C with the
 // steps k0 to k1 of B, which are 0 to k1−k0 in the strips.
 func multiply(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0, p1 int) {
+	if useAVX512 && strips[1].height >= wideLowest {
+		multiplyWide(c, ldc, strips, b, k0, k1, p0, p1)
+		return
+	}
 	for p := p0; p < p1; p++ {
 		columns := min(PanelWidth, b.N-p*PanelWidth)
 		after := min(p+1, p1-1)

@@ -47,8 +47,8 @@ func gemmTNBlock(pool *parallel.Pool, c []float32, ldc, m int, a []float32, lda 
 		if r0 == r1 || p0 == p1 {
 			return
 		}
-		if useAVX2 {
-			gemmTNAVX2(c[r0*ldc:], ldc, r1-r0, a[r0:], lda, b, p0, p1)
+		if useAsm {
+			gemmTNTiles(c[r0*ldc:], ldc, r1-r0, a[r0:], lda, b, p0, p1)
 			return
 		}
 		for p := p0; p < p1; p++ {
@@ -58,14 +58,14 @@ func gemmTNBlock(pool *parallel.Pool, c []float32, ldc, m int, a []float32, lda 
 	})
 }
 
-// gemmTNAVX2 copies blocks of columns of A into strips that tiles read from
+// gemmTNTiles copies blocks of columns of A into strips that tiles read from
 // front to back: in place, every step of a tile would be in another line.
-func gemmTNAVX2(c []float32, ldc, m int, a []float32, lda int, b *Packed, p0, p1 int) {
+func gemmTNTiles(c []float32, ldc, m int, a []float32, lda int, b *Packed, p0, p1 int) {
 	scratch := stripScratch.Get().(*[]float32)
 	defer stripScratch.Put(scratch)
 	tiles := tileCount(m)
 	for t0 := 0; t0 < tiles; {
-		t1 := nextCut(t0, tiles, blockTiles, 1)
+		t1 := nextCut(t0, tiles, blockRows/tileHeight(), 1)
 		r0, r1 := tileStart(m, t0), tileStart(m, t1)
 		*scratch = grow(*scratch, (r1-r0)*b.K)
 		strips := columnStrips(*scratch, a[r0:], lda, r1-r0, b.K)
@@ -97,17 +97,19 @@ func columnStrips(buffer, a []float32, lda, columns, k int) (strips [2]strip) {
 func (s *strip) copySteps(a []float32, lda, l, n int) {
 	for t := range s.tiles {
 		to, from := s.a[t*s.tileStride+l*s.height:], a[t*s.height:]
-		switch s.height {
-		case 4:
-			packSteps4(n, &to[0], &from[0], lda*4)
-		case 5:
-			packSteps5(n, &to[0], &from[0], lda*4)
-		case 6:
-			packSteps6(n, &to[0], &from[0], lda*4)
-		default:
-			for i := range n {
-				copy(to[i*s.height:(i+1)*s.height], from[i*lda:])
-			}
+		if s.height >= packLowest {
+			packSteps[s.height-packLowest](n, &to[0], &from[0], lda*4)
+			continue
+		}
+		for i := range n {
+			copy(to[i*s.height:(i+1)*s.height], from[i*lda:])
 		}
 	}
+}
+
+const packLowest = 4
+
+// packSteps copies the steps of one tile, by height less packLowest.
+var packSteps = [...]func(k int, dst, src *float32, ld int){
+	packSteps4, packSteps5, packSteps6, packSteps7, packSteps8, packSteps9, packSteps10, packSteps11, packSteps12,
 }

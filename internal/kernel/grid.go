@@ -2,12 +2,17 @@ package kernel
 
 import "github.com/refrain-lm/refrain/internal/parallel"
 
-// maxHeight is the largest number of rows in one tile of C.
-const maxHeight = 6
+// tileHeight is the largest number of rows in one tile of C.
+func tileHeight() int {
+	if useAVX512 {
+		return wideHighest
+	}
+	return 6
+}
 
 // tileCount is the number of tiles that m rows are cut into. Their heights
 // differ by at most one, the larger come first: 20 rows are 5, 5, 5, 5.
-func tileCount(m int) int { return (m + maxHeight - 1) / maxHeight }
+func tileCount(m int) int { return (m + tileHeight() - 1) / tileHeight() }
 
 // tileStart is the first row of tile t of m rows.
 func tileStart(m, t int) int {

@@ -15,8 +15,8 @@ func GRUAfter(r, z, n, hn, hPrev, h []float32) {
 	wantLen("GRUAfter", "hn", len(hn), units)
 	wantLen("GRUAfter", "hPrev", len(hPrev), units)
 	wantLen("GRUAfter", "h", len(h), units)
-	if useAVX2 {
-		gruAfterAVX2(units, first(r), first(z), first(n), first(hn), first(hPrev), first(h))
+	if useAsm {
+		gruAfterAsm(units, first(r), first(z), first(n), first(hn), first(hPrev), first(h))
 		return
 	}
 	gruAfterGeneric(r, z, n, hn, hPrev, h)
@@ -38,8 +38,8 @@ func GRUAfterGrad(r, z, n, hn, hPrev, dh, dhPrev []float32) {
 	wantLen("GRUAfterGrad", "hPrev", len(hPrev), units)
 	wantLen("GRUAfterGrad", "dh", len(dh), units)
 	wantLen("GRUAfterGrad", "dhPrev", len(dhPrev), units)
-	if useAVX2 {
-		gruAfterGradAVX2(units, first(r), first(z), first(n), first(hn), first(hPrev), first(dh), first(dhPrev))
+	if useAsm {
+		gruAfterGradAsm(units, first(r), first(z), first(n), first(hn), first(hPrev), first(dh), first(dhPrev))
 		return
 	}
 	gruAfterGradGeneric(r, z, n, hn, hPrev, dh, dhPrev)
@@ -52,8 +52,8 @@ func GRUBeforeGates(r, z, hPrev, rh []float32) {
 	wantLen("GRUBeforeGates", "z", len(z), units)
 	wantLen("GRUBeforeGates", "hPrev", len(hPrev), units)
 	wantLen("GRUBeforeGates", "rh", len(rh), units)
-	if useAVX2 {
-		gruBeforeGatesAVX2(units, first(r), first(z), first(hPrev), first(rh))
+	if useAsm {
+		gruBeforeGatesAsm(units, first(r), first(z), first(hPrev), first(rh))
 		return
 	}
 	gruBeforeGatesGeneric(r, z, hPrev, rh)
@@ -66,8 +66,8 @@ func GRUBeforeOut(z, n, hPrev, h []float32) {
 	wantLen("GRUBeforeOut", "n", len(n), units)
 	wantLen("GRUBeforeOut", "hPrev", len(hPrev), units)
 	wantLen("GRUBeforeOut", "h", len(h), units)
-	if useAVX2 {
-		gruBeforeOutAVX2(units, first(z), first(n), first(hPrev), first(h))
+	if useAsm {
+		gruBeforeOutAsm(units, first(z), first(n), first(hPrev), first(h))
 		return
 	}
 	gruBeforeOutGeneric(z, n, hPrev, h)
@@ -86,8 +86,8 @@ func GRUBeforeOutGrad(z, n, hPrev, dh, dn, dhPrev []float32) {
 	wantLen("GRUBeforeOutGrad", "dh", len(dh), units)
 	wantLen("GRUBeforeOutGrad", "dn", len(dn), units)
 	wantLen("GRUBeforeOutGrad", "dhPrev", len(dhPrev), units)
-	if useAVX2 {
-		gruBeforeOutGradAVX2(units, first(z), first(n), first(hPrev), first(dh), first(dn), first(dhPrev))
+	if useAsm {
+		gruBeforeOutGradAsm(units, first(z), first(n), first(hPrev), first(dh), first(dn), first(dhPrev))
 		return
 	}
 	gruBeforeOutGradGeneric(z, n, hPrev, dh, dn, dhPrev)
@@ -105,8 +105,8 @@ func GRUBeforeGatesGrad(r, hPrev, drh, dhPrev []float32) {
 	wantLen("GRUBeforeGatesGrad", "hPrev", len(hPrev), units)
 	wantLen("GRUBeforeGatesGrad", "drh", len(drh), units)
 	wantLen("GRUBeforeGatesGrad", "dhPrev", len(dhPrev), units)
-	if useAVX2 {
-		gruBeforeGatesGradAVX2(units, first(r), first(hPrev), first(drh), first(dhPrev))
+	if useAsm {
+		gruBeforeGatesGradAsm(units, first(r), first(hPrev), first(drh), first(dhPrev))
 		return
 	}
 	gruBeforeGatesGradGeneric(r, hPrev, drh, dhPrev)

@@ -16,8 +16,8 @@ func LSTM(i, f, g, o, cPrev, c, tanhC, h []float32) {
 	wantLen("LSTM", "c", len(c), n)
 	wantLen("LSTM", "tanhC", len(tanhC), n)
 	wantLen("LSTM", "h", len(h), n)
-	if useAVX2 {
-		lstmAVX2(n, first(i), first(f), first(g), first(o), first(cPrev), first(c), first(tanhC), first(h))
+	if useAsm {
+		lstmAsm(n, first(i), first(f), first(g), first(o), first(cPrev), first(c), first(tanhC), first(h))
 		return
 	}
 	lstmGeneric(i, f, g, o, cPrev, c, tanhC, h)
@@ -41,8 +41,8 @@ func LSTMGrad(i, f, g, o, cPrev, tanhC, dh, dc []float32) {
 	wantLen("LSTMGrad", "tanhC", len(tanhC), n)
 	wantLen("LSTMGrad", "dh", len(dh), n)
 	wantLen("LSTMGrad", "dc", len(dc), n)
-	if useAVX2 {
-		lstmGradAVX2(n, first(i), first(f), first(g), first(o), first(cPrev), first(tanhC), first(dh), first(dc))
+	if useAsm {
+		lstmGradAsm(n, first(i), first(f), first(g), first(o), first(cPrev), first(tanhC), first(dh), first(dc))
 		return
 	}
 	lstmGradGeneric(i, f, g, o, cPrev, tanhC, dh, dc)
@@ -60,8 +60,8 @@ func LSTMNoGate(i, f, g, cPrev, c, h []float32) {
 	wantLen("LSTMNoGate", "cPrev", len(cPrev), n)
 	wantLen("LSTMNoGate", "c", len(c), n)
 	wantLen("LSTMNoGate", "h", len(h), n)
-	if useAVX2 {
-		lstmNoGateAVX2(n, first(i), first(f), first(g), first(cPrev), first(c), first(h))
+	if useAsm {
+		lstmNoGateAsm(n, first(i), first(f), first(g), first(cPrev), first(c), first(h))
 		return
 	}
 	lstmNoGateGeneric(i, f, g, cPrev, c, h)
@@ -78,8 +78,8 @@ func LSTMNoGateGrad(i, f, g, cPrev, h, dh, dc []float32) {
 	wantLen("LSTMNoGateGrad", "h", len(h), n)
 	wantLen("LSTMNoGateGrad", "dh", len(dh), n)
 	wantLen("LSTMNoGateGrad", "dc", len(dc), n)
-	if useAVX2 {
-		lstmNoGateGradAVX2(n, first(i), first(f), first(g), first(cPrev), first(h), first(dh), first(dc))
+	if useAsm {
+		lstmNoGateGradAsm(n, first(i), first(f), first(g), first(cPrev), first(h), first(dh), first(dc))
 		return
 	}
 	lstmNoGateGradGeneric(i, f, g, cPrev, h, dh, dc)

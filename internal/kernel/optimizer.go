@@ -33,14 +33,14 @@ func Adam(p, g, m, v []float32, a AdamArgs) {
 		eps:       a.Eps,
 		step:      a.LR / a.Bias1,
 	}
-	if !useAVX2 {
+	if !useAsm {
 		adamGeneric(p, g, m, v, &k)
 		return
 	}
 	for ; len(p) > callLimit; p, g, m, v = p[callLimit:], g[callLimit:], m[callLimit:], v[callLimit:] {
-		adamAVX2(callLimit, first(p), first(g), first(m), first(v), &k.gradScale)
+		adamAsm(callLimit, first(p), first(g), first(m), first(v), &k.gradScale)
 	}
-	adamAVX2(len(p), first(p), first(g), first(m), first(v), &k.gradScale)
+	adamAsm(len(p), first(p), first(g), first(m), first(v), &k.gradScale)
 }
 
 // adamFactors are the factors of one step; the assembly reads them in this
@@ -63,14 +63,14 @@ func adamGeneric(p, g, m, v []float32, k *adamFactors) {
 // SGD makes one step of gradient descent: p −= lr·(gscale·g + l2·p).
 func SGD(p, g []float32, lr, l2, gscale float32) {
 	wantLen("SGD", "g", len(g), len(p))
-	if !useAVX2 {
+	if !useAsm {
 		sgdGeneric(p, g, lr, l2, gscale)
 		return
 	}
 	for ; len(p) > callLimit; p, g = p[callLimit:], g[callLimit:] {
-		sgdAVX2(callLimit, first(p), first(g), lr, l2, gscale)
+		sgdAsm(callLimit, first(p), first(g), lr, l2, gscale)
 	}
-	sgdAVX2(len(p), first(p), first(g), lr, l2, gscale)
+	sgdAsm(len(p), first(p), first(g), lr, l2, gscale)
 }
 
 func sgdGeneric(p, g []float32, lr, l2, gscale float32) {

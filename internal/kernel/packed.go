@@ -32,7 +32,7 @@ func (b *Packed) Pack(pool *parallel.Pool, src []float32, k, n, ld int) {
 		return
 	}
 	pool.For(b.Panels(), 1, func(lo, hi int) {
-		if useAVX2 {
+		if useAsm {
 			lo = b.packWhole(src, lo, min(hi, n/PanelWidth), ld)
 		}
 		for p := lo; p < hi; p++ {
@@ -104,7 +104,7 @@ func packPanel(panel, src []float32, k, cols, ld int) {
 // packPanelT does the same with src transposed: cols rows of k columns.
 func packPanelT(panel, src []float32, k, cols, ld int) {
 	done := 0
-	if useAVX2 && k >= 8 {
+	if useAsm && k >= 8 {
 		for ; done+8 <= cols; done += 8 {
 			packTransposed(k/8, &panel[done], &src[done*ld], ld*4)
 			packColumns(panel, src, k/8*8, k, done, done+8, ld)

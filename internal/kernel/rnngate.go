@@ -6,8 +6,8 @@ func RNN(h []float32, relu bool) {
 	switch {
 	case !relu:
 		Tanh(h)
-	case useAVX2:
-		reluAVX2(len(h), first(h))
+	case useAsm:
+		reluAsm(len(h), first(h))
 	default:
 		reluGeneric(h)
 	}
@@ -19,12 +19,12 @@ func RNNGrad(dpre, h, dh []float32, relu bool) {
 	wantLen("RNNGrad", "h", len(h), len(dpre))
 	wantLen("RNNGrad", "dh", len(dh), len(dpre))
 	switch {
-	case relu && useAVX2:
-		reluGradAVX2(len(dpre), first(dpre), first(h), first(dh))
+	case relu && useAsm:
+		reluGradAsm(len(dpre), first(dpre), first(h), first(dh))
 	case relu:
 		reluGradGeneric(dpre, h, dh)
-	case useAVX2:
-		tanhGradAVX2(len(dpre), first(dpre), first(h), first(dh))
+	case useAsm:
+		tanhGradAsm(len(dpre), first(dpre), first(h), first(dh))
 	default:
 		tanhGradGeneric(dpre, h, dh)
 	}

@@ -76,9 +76,9 @@ func maxElement(x []float32) float32 {
 	for i := range lanes {
 		lanes[i] = float32(math.Inf(-1))
 	}
-	if useAVX2 {
+	if useAsm {
 		blocks := len(x) / 32
-		maxAVX2(blocks, first(x), &lanes)
+		maxAsm(blocks, first(x), &lanes)
 		x = x[blocks*32:]
 	}
 	return max(maxGeneric(lanes[:]), maxGeneric(x))
@@ -99,8 +99,8 @@ func maxGeneric(x []float32) float32 {
 // +1.
 func expSum(x []float32, less float32) float32 {
 	var s [32]float32
-	if useAVX2 {
-		expSumAVX2(len(x), first(x), less, &s)
+	if useAsm {
+		expSumAsm(len(x), first(x), less, &s)
 	} else {
 		expTermsGeneric(x, less, &s, true)
 	}
@@ -110,8 +110,8 @@ func expSum(x []float32, less float32) float32 {
 // sumExp is expSum that leaves x as it is.
 func sumExp(x []float32, less float32) float32 {
 	var s [32]float32
-	if useAVX2 {
-		sumExpAVX2(len(x), first(x), less, &s)
+	if useAsm {
+		sumExpAsm(len(x), first(x), less, &s)
 	} else {
 		expTermsGeneric(x, less, &s, false)
 	}

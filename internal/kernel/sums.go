@@ -44,9 +44,9 @@ func SumSquaresPool(pool *parallel.Pool, x []float32) float64 {
 
 func sumSquares(x []float32) float64 {
 	var s [16]float64
-	if useAVX2 {
+	if useAsm {
 		blocks := len(x) / 16
-		sumSquaresAVX2(blocks, first(x), &s)
+		sumSquaresAsm(blocks, first(x), &s)
 		x = x[blocks*16:]
 	}
 	return sumSquaresGeneric(&s, x)
@@ -72,14 +72,14 @@ func sumSquaresGeneric(s *[16]float64, x []float32) float64 {
 
 // AllFinite reports whether x holds neither NaN nor an infinity.
 func AllFinite(x []float32) bool {
-	if useAVX2 {
+	if useAsm {
 		for ; len(x) >= callLimit; x = x[callLimit:] {
-			if anyNonFiniteAVX2(callLimit/8, first(x)) {
+			if anyNonFiniteAsm(callLimit/8, first(x)) {
 				return false
 			}
 		}
 		blocks := len(x) / 8
-		if anyNonFiniteAVX2(blocks, first(x)) {
+		if anyNonFiniteAsm(blocks, first(x)) {
 			return false
 		}
 		x = x[blocks*8:]

@@ -10,40 +10,40 @@ func Add(y, x []float32) {
 
 // Scale computes y[i] *= s.
 func Scale(y []float32, s float32) {
-	if !useAVX2 {
+	if !useAsm {
 		scaleGeneric(y, s)
 		return
 	}
 	for ; len(y) > callLimit; y = y[callLimit:] {
-		scaleAVX2(callLimit, first(y), s)
+		scaleAsm(callLimit, first(y), s)
 	}
-	scaleAVX2(len(y), first(y), s)
+	scaleAsm(len(y), first(y), s)
 }
 
 // Axpy computes y[i] += a·x[i], fused with assembly.
 func Axpy(y []float32, a float32, x []float32) {
 	wantLen("Axpy", "x", len(x), len(y))
-	if !useAVX2 {
+	if !useAsm {
 		axpyGeneric(y, a, x)
 		return
 	}
 	for ; len(y) > callLimit; y, x = y[callLimit:], x[callLimit:] {
-		axpyAVX2(callLimit, first(y), first(x), a)
+		axpyAsm(callLimit, first(y), first(x), a)
 	}
-	axpyAVX2(len(y), first(y), first(x), a)
+	axpyAsm(len(y), first(y), first(x), a)
 }
 
 // Mul computes y[i] *= x[i].
 func Mul(y, x []float32) {
 	wantLen("Mul", "x", len(x), len(y))
-	if !useAVX2 {
+	if !useAsm {
 		mulGeneric(y, x)
 		return
 	}
 	for ; len(y) > callLimit; y, x = y[callLimit:], x[callLimit:] {
-		mulAVX2(callLimit, first(y), first(x))
+		mulAsm(callLimit, first(y), first(x))
 	}
-	mulAVX2(len(y), first(y), first(x))
+	mulAsm(len(y), first(y), first(x))
 }
 
 // FillRows copies row [n] to each of the m rows of C [m,n] with leading
@@ -76,14 +76,14 @@ func ColumnSums(pool *parallel.Pool, dst, a []float32, m, n, lda int) {
 }
 
 func add(y, x []float32) {
-	if !useAVX2 {
+	if !useAsm {
 		addGeneric(y, x)
 		return
 	}
 	for ; len(y) > callLimit; y, x = y[callLimit:], x[callLimit:] {
-		addAVX2(callLimit, first(y), first(x))
+		addAsm(callLimit, first(y), first(x))
 	}
-	addAVX2(len(y), first(y), first(x))
+	addAsm(len(y), first(y), first(x))
 }
 
 func addGeneric(y, x []float32) {

@@ -4,80 +4,80 @@
 
 package kernel
 
-// addAVX2 computes y += x.
-func addAVX2(units int, y *float32, x *float32)
+// addAsm computes y += x.
+func addAsm(units int, y *float32, x *float32)
 
-// mulAVX2 computes y *= x.
-func mulAVX2(units int, y *float32, x *float32)
+// mulAsm computes y *= x.
+func mulAsm(units int, y *float32, x *float32)
 
-// scaleAVX2 computes y *= s.
-func scaleAVX2(units int, y *float32, s float32)
+// scaleAsm computes y *= s.
+func scaleAsm(units int, y *float32, s float32)
 
-// axpyAVX2 computes y += s·x, fused.
-func axpyAVX2(units int, y *float32, x *float32, s float32)
+// axpyAsm computes y += s·x, fused.
+func axpyAsm(units int, y *float32, x *float32, s float32)
 
-// sumSquaresAVX2 adds the squares of 16·blocks elements to 16 sums, element i to sum i mod 16.
-func sumSquaresAVX2(blocks int, x *float32, sums *[16]float64)
+// sumSquaresAsm adds the squares of 16·blocks elements to 16 sums, element i to sum i mod 16.
+func sumSquaresAsm(blocks int, x *float32, sums *[16]float64)
 
-// anyNonFiniteAVX2 reports whether 8·blocks elements hold a NaN or an infinity.
-func anyNonFiniteAVX2(blocks int, x *float32) bool
+// anyNonFiniteAsm reports whether 8·blocks elements hold a NaN or an infinity.
+func anyNonFiniteAsm(blocks int, x *float32) bool
 
-// sigmoidAVX2 computes x = σ(x).
-func sigmoidAVX2(units int, x *float32)
+// sigmoidAsm computes x = σ(x).
+func sigmoidAsm(units int, x *float32)
 
-// tanhAVX2 computes x = tanh(x).
-func tanhAVX2(units int, x *float32)
+// tanhAsm computes x = tanh(x).
+func tanhAsm(units int, x *float32)
 
-// lstmAVX2 is lstmGeneric.
-func lstmAVX2(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, c *float32, tanhC *float32, h *float32)
+// lstmAsm is lstmGeneric.
+func lstmAsm(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, c *float32, tanhC *float32, h *float32)
 
-// lstmGradAVX2 is lstmGradGeneric.
-func lstmGradAVX2(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, tanhC *float32, dh *float32, dc *float32)
+// lstmGradAsm is lstmGradGeneric.
+func lstmGradAsm(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, tanhC *float32, dh *float32, dc *float32)
 
-// lstmNoGateAVX2 is lstmNoGateGeneric.
-func lstmNoGateAVX2(units int, i *float32, f *float32, gate *float32, cPrev *float32, c *float32, h *float32)
+// lstmNoGateAsm is lstmNoGateGeneric.
+func lstmNoGateAsm(units int, i *float32, f *float32, gate *float32, cPrev *float32, c *float32, h *float32)
 
-// lstmNoGateGradAVX2 is lstmNoGateGradGeneric.
-func lstmNoGateGradAVX2(units int, i *float32, f *float32, gate *float32, cPrev *float32, h *float32, dh *float32, dc *float32)
+// lstmNoGateGradAsm is lstmNoGateGradGeneric.
+func lstmNoGateGradAsm(units int, i *float32, f *float32, gate *float32, cPrev *float32, h *float32, dh *float32, dc *float32)
 
-// reluAVX2 is reluGeneric.
-func reluAVX2(units int, h *float32)
+// reluAsm is reluGeneric.
+func reluAsm(units int, h *float32)
 
-// reluGradAVX2 is reluGradGeneric.
-func reluGradAVX2(units int, dpre *float32, h *float32, dh *float32)
+// reluGradAsm is reluGradGeneric.
+func reluGradAsm(units int, dpre *float32, h *float32, dh *float32)
 
-// tanhGradAVX2 is tanhGradGeneric.
-func tanhGradAVX2(units int, dpre *float32, h *float32, dh *float32)
+// tanhGradAsm is tanhGradGeneric.
+func tanhGradAsm(units int, dpre *float32, h *float32, dh *float32)
 
-// gruAfterAVX2 is gruAfterGeneric.
-func gruAfterAVX2(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, h *float32)
+// gruAfterAsm is gruAfterGeneric.
+func gruAfterAsm(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, h *float32)
 
-// gruAfterGradAVX2 is gruAfterGradGeneric.
-func gruAfterGradAVX2(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, dh *float32, dhPrev *float32)
+// gruAfterGradAsm is gruAfterGradGeneric.
+func gruAfterGradAsm(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, dh *float32, dhPrev *float32)
 
-// gruBeforeGatesAVX2 is gruBeforeGatesGeneric.
-func gruBeforeGatesAVX2(units int, r *float32, z *float32, hPrev *float32, rh *float32)
+// gruBeforeGatesAsm is gruBeforeGatesGeneric.
+func gruBeforeGatesAsm(units int, r *float32, z *float32, hPrev *float32, rh *float32)
 
-// gruBeforeOutAVX2 is gruBeforeOutGeneric.
-func gruBeforeOutAVX2(units int, z *float32, n *float32, hPrev *float32, h *float32)
+// gruBeforeOutAsm is gruBeforeOutGeneric.
+func gruBeforeOutAsm(units int, z *float32, n *float32, hPrev *float32, h *float32)
 
-// gruBeforeOutGradAVX2 is gruBeforeOutGradGeneric.
-func gruBeforeOutGradAVX2(units int, z *float32, n *float32, hPrev *float32, dh *float32, dn *float32, dhPrev *float32)
+// gruBeforeOutGradAsm is gruBeforeOutGradGeneric.
+func gruBeforeOutGradAsm(units int, z *float32, n *float32, hPrev *float32, dh *float32, dn *float32, dhPrev *float32)
 
-// gruBeforeGatesGradAVX2 is gruBeforeGatesGradGeneric.
-func gruBeforeGatesGradAVX2(units int, r *float32, hPrev *float32, drh *float32, dhPrev *float32)
+// gruBeforeGatesGradAsm is gruBeforeGatesGradGeneric.
+func gruBeforeGatesGradAsm(units int, r *float32, hPrev *float32, drh *float32, dhPrev *float32)
 
-// maxAVX2 takes the maximum of lanes and of 32·blocks elements, element i in lane i mod 8, without NaNs.
-func maxAVX2(blocks int, x *float32, lanes *[8]float32)
+// maxAsm takes the maximum of lanes and of 32·blocks elements, element i in lane i mod 8, without NaNs.
+func maxAsm(blocks int, x *float32, lanes *[8]float32)
 
-// expSumAVX2 leaves the terms exp(x−less) in x and adds them to 32 sums, term j to sum j mod 32.
-func expSumAVX2(n int, x *float32, less float32, sums *[32]float32)
+// expSumAsm leaves the terms exp(x−less) in x and adds them to 32 sums, term j to sum j mod 32.
+func expSumAsm(n int, x *float32, less float32, sums *[32]float32)
 
-// sumExpAVX2 adds the terms exp(x−less) to 32 sums, term j to sum j mod 32.
-func sumExpAVX2(n int, x *float32, less float32, sums *[32]float32)
+// sumExpAsm adds the terms exp(x−less) to 32 sums, term j to sum j mod 32.
+func sumExpAsm(n int, x *float32, less float32, sums *[32]float32)
 
-// adamAVX2 is adamGeneric.
-func adamAVX2(units int, p *float32, grad *float32, m *float32, v *float32, k *float32)
+// adamAsm is adamGeneric.
+func adamAsm(units int, p *float32, grad *float32, m *float32, v *float32, k *float32)
 
-// sgdAVX2 is sgdGeneric.
-func sgdAVX2(units int, p *float32, grad *float32, lr float32, l2 float32, gscale float32)
+// sgdAsm is sgdGeneric.
+func sgdAsm(units int, p *float32, grad *float32, lr float32, l2 float32, gscale float32)

@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func addAVX2(units int, y *float32, x *float32)
+// func addAsm(units int, y *float32, x *float32)
 // Requires: AVX
-TEXT ·addAVX2(SB), NOSPLIT, $0-24
+TEXT ·addAsm(SB), NOSPLIT, $0-24
 	MOVQ units+0(FP), AX
 	MOVQ y+8(FP), DX
 	MOVQ x+16(FP), BX
@@ -56,9 +56,9 @@ DATA tailMasks<>+56(SB)/4, $0x00000000
 DATA tailMasks<>+60(SB)/4, $0x00000000
 GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 
-// func mulAVX2(units int, y *float32, x *float32)
+// func mulAsm(units int, y *float32, x *float32)
 // Requires: AVX
-TEXT ·mulAVX2(SB), NOSPLIT, $0-24
+TEXT ·mulAsm(SB), NOSPLIT, $0-24
 	MOVQ units+0(FP), AX
 	MOVQ y+8(FP), DX
 	MOVQ x+16(FP), BX
@@ -90,9 +90,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func scaleAVX2(units int, y *float32, s float32)
+// func scaleAsm(units int, y *float32, s float32)
 // Requires: AVX
-TEXT ·scaleAVX2(SB), NOSPLIT, $0-20
+TEXT ·scaleAsm(SB), NOSPLIT, $0-20
 	MOVQ         units+0(FP), AX
 	MOVQ         y+8(FP), DX
 	VBROADCASTSS s+16(FP), Y0
@@ -122,9 +122,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func axpyAVX2(units int, y *float32, x *float32, s float32)
+// func axpyAsm(units int, y *float32, x *float32, s float32)
 // Requires: AVX, FMA3
-TEXT ·axpyAVX2(SB), NOSPLIT, $0-28
+TEXT ·axpyAsm(SB), NOSPLIT, $0-28
 	MOVQ         units+0(FP), AX
 	MOVQ         y+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -157,9 +157,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func sumSquaresAVX2(blocks int, x *float32, sums *[16]float64)
+// func sumSquaresAsm(blocks int, x *float32, sums *[16]float64)
 // Requires: AVX, FMA3
-TEXT ·sumSquaresAVX2(SB), NOSPLIT, $0-24
+TEXT ·sumSquaresAsm(SB), NOSPLIT, $0-24
 	MOVQ    blocks+0(FP), AX
 	MOVQ    x+8(FP), CX
 	MOVQ    sums+16(FP), DX
@@ -191,9 +191,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func anyNonFiniteAVX2(blocks int, x *float32) bool
+// func anyNonFiniteAsm(blocks int, x *float32) bool
 // Requires: AVX, AVX2
-TEXT ·anyNonFiniteAVX2(SB), NOSPLIT, $0-17
+TEXT ·anyNonFiniteAsm(SB), NOSPLIT, $0-17
 	MOVQ    blocks+0(FP), AX
 	MOVQ    x+8(FP), CX
 	VMOVUPS const7F800000<>+0(SB), Y0
@@ -226,9 +226,9 @@ DATA const7F800000<>+24(SB)/4, $0x7f800000
 DATA const7F800000<>+28(SB)/4, $0x7f800000
 GLOBL const7F800000<>(SB), RODATA|NOPTR, $32
 
-// func sigmoidAVX2(units int, x *float32)
+// func sigmoidAsm(units int, x *float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sigmoidAVX2(SB), NOSPLIT, $0-16
+TEXT ·sigmoidAsm(SB), NOSPLIT, $0-16
 	MOVQ units+0(FP), AX
 	MOVQ x+8(FP), DX
 	XORQ CX, CX
@@ -437,9 +437,9 @@ DATA const3F800000<>+24(SB)/4, $0x3f800000
 DATA const3F800000<>+28(SB)/4, $0x3f800000
 GLOBL const3F800000<>(SB), RODATA|NOPTR, $32
 
-// func tanhAVX2(units int, x *float32)
+// func tanhAsm(units int, x *float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·tanhAVX2(SB), NOSPLIT, $0-16
+TEXT ·tanhAsm(SB), NOSPLIT, $0-16
 	MOVQ units+0(FP), AX
 	MOVQ x+8(FP), DX
 	XORQ CX, CX
@@ -544,9 +544,9 @@ DATA const40000000<>+24(SB)/4, $0x40000000
 DATA const40000000<>+28(SB)/4, $0x40000000
 GLOBL const40000000<>(SB), RODATA|NOPTR, $32
 
-// func lstmAVX2(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, c *float32, tanhC *float32, h *float32)
+// func lstmAsm(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, c *float32, tanhC *float32, h *float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·lstmAVX2(SB), NOSPLIT, $0-72
+TEXT ·lstmAsm(SB), NOSPLIT, $0-72
 	MOVQ units+0(FP), AX
 	MOVQ i+8(FP), DX
 	MOVQ f+16(FP), BX
@@ -860,9 +860,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func lstmGradAVX2(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, tanhC *float32, dh *float32, dc *float32)
+// func lstmGradAsm(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, tanhC *float32, dh *float32, dc *float32)
 // Requires: AVX, FMA3
-TEXT ·lstmGradAVX2(SB), NOSPLIT, $0-72
+TEXT ·lstmGradAsm(SB), NOSPLIT, $0-72
 	MOVQ units+0(FP), AX
 	MOVQ i+8(FP), DX
 	MOVQ f+16(FP), BX
@@ -968,9 +968,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func lstmNoGateAVX2(units int, i *float32, f *float32, gate *float32, cPrev *float32, c *float32, h *float32)
+// func lstmNoGateAsm(units int, i *float32, f *float32, gate *float32, cPrev *float32, c *float32, h *float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·lstmNoGateAVX2(SB), NOSPLIT, $0-56
+TEXT ·lstmNoGateAsm(SB), NOSPLIT, $0-56
 	MOVQ units+0(FP), AX
 	MOVQ i+8(FP), DX
 	MOVQ f+16(FP), BX
@@ -1226,9 +1226,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func lstmNoGateGradAVX2(units int, i *float32, f *float32, gate *float32, cPrev *float32, h *float32, dh *float32, dc *float32)
+// func lstmNoGateGradAsm(units int, i *float32, f *float32, gate *float32, cPrev *float32, h *float32, dh *float32, dc *float32)
 // Requires: AVX, FMA3
-TEXT ·lstmNoGateGradAVX2(SB), NOSPLIT, $0-64
+TEXT ·lstmNoGateGradAsm(SB), NOSPLIT, $0-64
 	MOVQ units+0(FP), AX
 	MOVQ i+8(FP), DX
 	MOVQ f+16(FP), BX
@@ -1319,9 +1319,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func reluAVX2(units int, h *float32)
+// func reluAsm(units int, h *float32)
 // Requires: AVX
-TEXT ·reluAVX2(SB), NOSPLIT, $0-16
+TEXT ·reluAsm(SB), NOSPLIT, $0-16
 	MOVQ units+0(FP), AX
 	MOVQ h+8(FP), DX
 	XORQ CX, CX
@@ -1352,9 +1352,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func reluGradAVX2(units int, dpre *float32, h *float32, dh *float32)
+// func reluGradAsm(units int, dpre *float32, h *float32, dh *float32)
 // Requires: AVX
-TEXT ·reluGradAVX2(SB), NOSPLIT, $0-32
+TEXT ·reluGradAsm(SB), NOSPLIT, $0-32
 	MOVQ units+0(FP), AX
 	MOVQ dpre+8(FP), DX
 	MOVQ h+16(FP), BX
@@ -1391,9 +1391,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func tanhGradAVX2(units int, dpre *float32, h *float32, dh *float32)
+// func tanhGradAsm(units int, dpre *float32, h *float32, dh *float32)
 // Requires: AVX, FMA3
-TEXT ·tanhGradAVX2(SB), NOSPLIT, $0-32
+TEXT ·tanhGradAsm(SB), NOSPLIT, $0-32
 	MOVQ units+0(FP), AX
 	MOVQ dpre+8(FP), DX
 	MOVQ h+16(FP), BX
@@ -1430,9 +1430,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func gruAfterAVX2(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, h *float32)
+// func gruAfterAsm(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, h *float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·gruAfterAVX2(SB), NOSPLIT, $0-56
+TEXT ·gruAfterAsm(SB), NOSPLIT, $0-56
 	MOVQ units+0(FP), AX
 	MOVQ r+8(FP), DX
 	MOVQ z+16(FP), BX
@@ -1640,9 +1640,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func gruAfterGradAVX2(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, dh *float32, dhPrev *float32)
+// func gruAfterGradAsm(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, dh *float32, dhPrev *float32)
 // Requires: AVX, FMA3
-TEXT ·gruAfterGradAVX2(SB), NOSPLIT, $0-64
+TEXT ·gruAfterGradAsm(SB), NOSPLIT, $0-64
 	MOVQ units+0(FP), AX
 	MOVQ r+8(FP), DX
 	MOVQ z+16(FP), BX
@@ -1731,9 +1731,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func gruBeforeGatesAVX2(units int, r *float32, z *float32, hPrev *float32, rh *float32)
+// func gruBeforeGatesAsm(units int, r *float32, z *float32, hPrev *float32, rh *float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·gruBeforeGatesAVX2(SB), NOSPLIT, $0-40
+TEXT ·gruBeforeGatesAsm(SB), NOSPLIT, $0-40
 	MOVQ units+0(FP), AX
 	MOVQ r+8(FP), DX
 	MOVQ z+16(FP), BX
@@ -1877,9 +1877,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func gruBeforeOutAVX2(units int, z *float32, n *float32, hPrev *float32, h *float32)
+// func gruBeforeOutAsm(units int, z *float32, n *float32, hPrev *float32, h *float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·gruBeforeOutAVX2(SB), NOSPLIT, $0-40
+TEXT ·gruBeforeOutAsm(SB), NOSPLIT, $0-40
 	MOVQ units+0(FP), AX
 	MOVQ z+8(FP), DX
 	MOVQ n+16(FP), BX
@@ -1969,9 +1969,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func gruBeforeOutGradAVX2(units int, z *float32, n *float32, hPrev *float32, dh *float32, dn *float32, dhPrev *float32)
+// func gruBeforeOutGradAsm(units int, z *float32, n *float32, hPrev *float32, dh *float32, dn *float32, dhPrev *float32)
 // Requires: AVX, FMA3
-TEXT ·gruBeforeOutGradAVX2(SB), NOSPLIT, $0-56
+TEXT ·gruBeforeOutGradAsm(SB), NOSPLIT, $0-56
 	MOVQ units+0(FP), AX
 	MOVQ z+8(FP), DX
 	MOVQ n+16(FP), BX
@@ -2039,9 +2039,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func gruBeforeGatesGradAVX2(units int, r *float32, hPrev *float32, drh *float32, dhPrev *float32)
+// func gruBeforeGatesGradAsm(units int, r *float32, hPrev *float32, drh *float32, dhPrev *float32)
 // Requires: AVX, FMA3
-TEXT ·gruBeforeGatesGradAVX2(SB), NOSPLIT, $0-40
+TEXT ·gruBeforeGatesGradAsm(SB), NOSPLIT, $0-40
 	MOVQ units+0(FP), AX
 	MOVQ r+8(FP), DX
 	MOVQ hPrev+16(FP), BX
@@ -2093,9 +2093,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func maxAVX2(blocks int, x *float32, lanes *[8]float32)
+// func maxAsm(blocks int, x *float32, lanes *[8]float32)
 // Requires: AVX
-TEXT ·maxAVX2(SB), NOSPLIT, $0-24
+TEXT ·maxAsm(SB), NOSPLIT, $0-24
 	MOVQ    blocks+0(FP), AX
 	MOVQ    x+8(FP), CX
 	MOVQ    lanes+16(FP), DX
@@ -2127,9 +2127,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func expSumAVX2(n int, x *float32, less float32, sums *[32]float32)
+// func expSumAsm(n int, x *float32, less float32, sums *[32]float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·expSumAVX2(SB), NOSPLIT, $0-32
+TEXT ·expSumAsm(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         sums+24(FP), DX
@@ -2488,9 +2488,9 @@ DATA constC28A0000<>+24(SB)/4, $0xc28a0000
 DATA constC28A0000<>+28(SB)/4, $0xc28a0000
 GLOBL constC28A0000<>(SB), RODATA|NOPTR, $32
 
-// func sumExpAVX2(n int, x *float32, less float32, sums *[32]float32)
+// func sumExpAsm(n int, x *float32, less float32, sums *[32]float32)
 // Requires: AVX, AVX2, FMA3
-TEXT ·sumExpAVX2(SB), NOSPLIT, $0-32
+TEXT ·sumExpAsm(SB), NOSPLIT, $0-32
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         sums+24(FP), DX
@@ -2827,9 +2827,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func adamAVX2(units int, p *float32, grad *float32, m *float32, v *float32, k *float32)
+// func adamAsm(units int, p *float32, grad *float32, m *float32, v *float32, k *float32)
 // Requires: AVX, FMA3
-TEXT ·adamAVX2(SB), NOSPLIT, $0-48
+TEXT ·adamAsm(SB), NOSPLIT, $0-48
 	MOVQ units+0(FP), AX
 	MOVQ p+8(FP), DX
 	MOVQ grad+16(FP), BX
@@ -2920,9 +2920,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func sgdAVX2(units int, p *float32, grad *float32, lr float32, l2 float32, gscale float32)
+// func sgdAsm(units int, p *float32, grad *float32, lr float32, l2 float32, gscale float32)
 // Requires: AVX, FMA3
-TEXT ·sgdAVX2(SB), NOSPLIT, $0-36
+TEXT ·sgdAsm(SB), NOSPLIT, $0-36
 	MOVQ         units+0(FP), AX
 	MOVQ         p+8(FP), DX
 	MOVQ         grad+16(FP), BX

@@ -90,10 +90,10 @@ func expSoftmax(x vec) vec {
 }
 
 func activations() {
-	elementwise("sigmoidAVX2", "computes x = σ(x).", "x", "", nil, func(p *pass) {
+	elementwise("sigmoidAsm", "computes x = σ(x).", "x", "", nil, func(p *pass) {
 		p.store(sigmoid(p.load("x")), "x")
 	})
-	elementwise("tanhAVX2", "computes x = tanh(x).", "x", "", nil, func(p *pass) {
+	elementwise("tanhAsm", "computes x = tanh(x).", "x", "", nil, func(p *pass) {
 		p.store(tanh(p.load("x")), "x")
 	})
 }

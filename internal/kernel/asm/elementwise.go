@@ -163,20 +163,20 @@ func oneMinusSquare(a vec) vec {
 
 // arithmetic writes the simple vector routines.
 func arithmetic() {
-	elementwise("addAVX2", "computes y += x.", "y x", "", nil, func(p *pass) {
+	elementwise("addAsm", "computes y += x.", "y x", "", nil, func(p *pass) {
 		y := p.load("y")
 		p.store(add(y, p.load("x")), "y")
 	})
-	elementwise("mulAVX2", "computes y *= x.", "y x", "", nil, func(p *pass) {
+	elementwise("mulAsm", "computes y *= x.", "y x", "", nil, func(p *pass) {
 		y := p.load("y")
 		p.store(mul(y, p.load("x")), "y")
 	})
 	var s vec
 	scalar := func() { s = broadcast("s") }
-	elementwise("scaleAVX2", "computes y *= s.", "y", ", s float32", scalar, func(p *pass) {
+	elementwise("scaleAsm", "computes y *= s.", "y", ", s float32", scalar, func(p *pass) {
 		p.store(mul(p.load("y"), s), "y")
 	})
-	elementwise("axpyAVX2", "computes y += s·x, fused.", "y x", ", s float32", scalar, func(p *pass) {
+	elementwise("axpyAsm", "computes y += s·x, fused.", "y x", ", s float32", scalar, func(p *pass) {
 		y := p.load("y")
 		VFMADD231PS(p.load("x"), s, y)
 		p.store(y, "y")
@@ -187,8 +187,8 @@ func arithmetic() {
 
 // sumSquares adds squares in float64, element i to sum i mod 16.
 func sumSquares() {
-	TEXT("sumSquaresAVX2", NOSPLIT, "func(blocks int, x *float32, sums *[16]float64)")
-	Doc("sumSquaresAVX2 adds the squares of 16·blocks elements to 16 sums, element i to sum i mod 16.")
+	TEXT("sumSquaresAsm", NOSPLIT, "func(blocks int, x *float32, sums *[16]float64)")
+	Doc("sumSquaresAsm adds the squares of 16·blocks elements to 16 sums, element i to sum i mod 16.")
 	n := Load(Param("blocks"), GP64())
 	x := Load(Param("x"), GP64())
 	sums := Load(Param("sums"), GP64())
@@ -217,8 +217,8 @@ func sumSquares() {
 
 // nonFinite looks for exponents of all ones.
 func nonFinite() {
-	TEXT("anyNonFiniteAVX2", NOSPLIT, "func(blocks int, x *float32) bool")
-	Doc("anyNonFiniteAVX2 reports whether 8·blocks elements hold a NaN or an infinity.")
+	TEXT("anyNonFiniteAsm", NOSPLIT, "func(blocks int, x *float32) bool")
+	Doc("anyNonFiniteAsm reports whether 8·blocks elements hold a NaN or an infinity.")
 	n := Load(Param("blocks"), GP64())
 	x := Load(Param("x"), GP64())
 	exponent, found := load(bits(0x7f800000)), YMM()

@@ -37,35 +37,35 @@ func cellGrad(p *pass, dc vec) {
 }
 
 func lstmGates() {
-	elementwise("lstmAVX2", "is lstmGeneric.", "i f gate o cPrev c tanhC h", "", nil, func(p *pass) {
+	elementwise("lstmAsm", "is lstmGeneric.", "i f gate o cPrev c tanhC h", "", nil, func(p *pass) {
 		t := tanh(cell(p))
 		p.store(t, "tanhC")
 		o := sigmoid(p.load("o"))
 		p.store(o, "o")
 		p.store(mul(o, t), "h")
 	})
-	elementwise("lstmGradAVX2", "is lstmGradGeneric.", "i f gate o cPrev tanhC dh dc", "", nil, func(p *pass) {
+	elementwise("lstmGradAsm", "is lstmGradGeneric.", "i f gate o cPrev tanhC dh dc", "", nil, func(p *pass) {
 		o, t, dh := p.load("o"), p.load("tanhC"), p.load("dh")
 		p.store(mul(mul(dh, t), slope(o)), "o")
 		dc := fma(mul(dh, o), oneMinusSquare(t), p.load("dc"))
 		cellGrad(p, dc)
 	})
-	elementwise("lstmNoGateAVX2", "is lstmNoGateGeneric.", "i f gate cPrev c h", "", nil, func(p *pass) {
+	elementwise("lstmNoGateAsm", "is lstmNoGateGeneric.", "i f gate cPrev c h", "", nil, func(p *pass) {
 		p.store(sigmoid(cell(p)), "h")
 	})
-	elementwise("lstmNoGateGradAVX2", "is lstmNoGateGradGeneric.", "i f gate cPrev h dh dc", "", nil, func(p *pass) {
+	elementwise("lstmNoGateGradAsm", "is lstmNoGateGradGeneric.", "i f gate cPrev h dh dc", "", nil, func(p *pass) {
 		cellGrad(p, fma(p.load("dh"), slope(p.load("h")), p.load("dc")))
 	})
 }
 
 func rnnGate() {
-	elementwise("reluAVX2", "is reluGeneric.", "h", "", nil, func(p *pass) {
+	elementwise("reluAsm", "is reluGeneric.", "h", "", nil, func(p *pass) {
 		h, zero, y := p.load("h"), YMM(), YMM()
 		VXORPS(zero, zero, zero)
 		VMAXPS(h, zero, y) // NaN, as the second source, stays
 		p.store(y, "h")
 	})
-	elementwise("reluGradAVX2", "is reluGradGeneric.", "dpre h dh", "", nil, func(p *pass) {
+	elementwise("reluGradAsm", "is reluGradGeneric.", "dpre h dh", "", nil, func(p *pass) {
 		const greater = 0x1e
 		zero, positive, dpre := YMM(), YMM(), YMM()
 		VXORPS(zero, zero, zero)
@@ -73,7 +73,7 @@ func rnnGate() {
 		VANDPS(p.load("dh"), positive, dpre)
 		p.store(dpre, "dpre")
 	})
-	elementwise("tanhGradAVX2", "is tanhGradGeneric.", "dpre h dh", "", nil, func(p *pass) {
+	elementwise("tanhGradAsm", "is tanhGradGeneric.", "dpre h dh", "", nil, func(p *pass) {
 		p.store(mul(p.load("dh"), oneMinusSquare(p.load("h"))), "dpre")
 	})
 }
@@ -92,7 +92,7 @@ func gruOutGrad(p *pass) (dn vec) {
 }
 
 func gruGates() {
-	elementwise("gruAfterAVX2", "is gruAfterGeneric.", "r z n hn hPrev h", "", nil, func(p *pass) {
+	elementwise("gruAfterAsm", "is gruAfterGeneric.", "r z n hn hPrev h", "", nil, func(p *pass) {
 		r := sigmoid(p.load("r"))
 		p.store(r, "r")
 		n := tanh(fma(r, p.load("hn"), p.load("n")))
@@ -101,28 +101,28 @@ func gruGates() {
 		p.store(z, "z")
 		p.store(gruMix(z, n, p.load("hPrev")), "h")
 	})
-	elementwise("gruAfterGradAVX2", "is gruAfterGradGeneric.", "r z n hn hPrev dh dhPrev", "", nil, func(p *pass) {
+	elementwise("gruAfterGradAsm", "is gruAfterGradGeneric.", "r z n hn hPrev dh dhPrev", "", nil, func(p *pass) {
 		dn := gruOutGrad(p)
 		p.store(dn, "n")
 		r := p.load("r")
 		p.store(mul(mul(dn, p.load("hn")), slope(r)), "r")
 		p.store(mul(dn, r), "hn")
 	})
-	elementwise("gruBeforeGatesAVX2", "is gruBeforeGatesGeneric.", "r z hPrev rh", "", nil, func(p *pass) {
+	elementwise("gruBeforeGatesAsm", "is gruBeforeGatesGeneric.", "r z hPrev rh", "", nil, func(p *pass) {
 		r := sigmoid(p.load("r"))
 		p.store(r, "r")
 		p.store(mul(r, p.load("hPrev")), "rh")
 		p.store(sigmoid(p.load("z")), "z")
 	})
-	elementwise("gruBeforeOutAVX2", "is gruBeforeOutGeneric.", "z n hPrev h", "", nil, func(p *pass) {
+	elementwise("gruBeforeOutAsm", "is gruBeforeOutGeneric.", "z n hPrev h", "", nil, func(p *pass) {
 		n := tanh(p.load("n"))
 		p.store(n, "n")
 		p.store(gruMix(p.load("z"), n, p.load("hPrev")), "h")
 	})
-	elementwise("gruBeforeOutGradAVX2", "is gruBeforeOutGradGeneric.", "z n hPrev dh dn dhPrev", "", nil, func(p *pass) {
+	elementwise("gruBeforeOutGradAsm", "is gruBeforeOutGradGeneric.", "z n hPrev dh dn dhPrev", "", nil, func(p *pass) {
 		p.store(gruOutGrad(p), "dn")
 	})
-	elementwise("gruBeforeGatesGradAVX2", "is gruBeforeGatesGradGeneric.", "r hPrev drh dhPrev", "", nil, func(p *pass) {
+	elementwise("gruBeforeGatesGradAsm", "is gruBeforeGatesGradGeneric.", "r hPrev drh dhPrev", "", nil, func(p *pass) {
 		r, drh := p.load("r"), p.load("drh")
 		p.store(fma(r, drh, p.load("dhPrev")), "dhPrev")
 		p.store(mul(mul(drh, p.load("hPrev")), slope(r)), "r")

@@ -2,11 +2,12 @@
 // own, so that users of Refrain never download the generator. "make asm" runs
 // it, and "make check" fails where the files are not what it writes.
 //
-// Every routine is the AVX2 form of a body with the suffix Generic; the Go
-// files there say what it computes.
+// Every routine is the AVX2 form of a body with the suffix Generic, and products
+// have tiles with AVX-512 too; the Go files there say what is computed.
 package main
 
 //go:generate go run . -routines gemm -out ../gemm_amd64.s -stubs ../gemm_amd64.go -pkg kernel
+//go:generate go run . -routines gemm512 -out ../gemm512_amd64.s -stubs ../gemm512_amd64.go -pkg kernel
 //go:generate go run . -routines vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel
 //go:generate go run . -routines stubs
 
@@ -19,13 +20,17 @@ import (
 )
 
 func main() {
-	routines := flag.String("routines", "", "what to write: gemm, vector or stubs")
+	routines := flag.String("routines", "", "what to write: gemm, gemm512, vector or stubs")
 	flag.Parse()
 	switch *routines {
 	case "gemm":
 		ConstraintExpr("amd64,!purego")
 		gemm()
 		pack()
+		Generate()
+	case "gemm512":
+		ConstraintExpr("amd64,!purego")
+		gemm512()
 		Generate()
 	case "vector":
 		ConstraintExpr("amd64,!purego")
@@ -38,7 +43,7 @@ func main() {
 		optimizers()
 		Generate()
 	case "stubs":
-		if err := writeOther("../asm_other.go", "../gemm_amd64.go", "../vector_amd64.go"); err != nil {
+		if err := writeOther("../asm_other.go", "../gemm_amd64.go", "../gemm512_amd64.go", "../vector_amd64.go"); err != nil {
 			fmt.Fprintln(os.Stderr, "asm:", err)
 			os.Exit(1)
 		}

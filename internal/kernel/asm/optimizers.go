@@ -15,7 +15,7 @@ func optimizers() {
 	}
 	const gradScale, l2, keep, beta1, beta2, beta2c, root, eps, step = 0, 1, 2, 3, 4, 5, 6, 7, 8
 	prepare := func() { factors = Load(Param("k"), GP64()) }
-	elementwise("adamAVX2", "is adamGeneric.", "p grad m v", ", k *float32", prepare, func(p *pass) {
+	elementwise("adamAsm", "is adamGeneric.", "p grad m v", ", k *float32", prepare, func(p *pass) {
 		value, m := p.load("p"), p.load("m")
 		g := fma(p.load("grad"), factor(gradScale), mul(value, factor(l2)))
 		m = fma(sub(g, m), factor(beta1), m)
@@ -30,7 +30,7 @@ func optimizers() {
 		p.store(value, "p")
 	})
 	var lr, decay, scale vec
-	elementwise("sgdAVX2", "is sgdGeneric.", "p grad", ", lr, l2, gscale float32", func() {
+	elementwise("sgdAsm", "is sgdGeneric.", "p grad", ", lr, l2, gscale float32", func() {
 		lr, decay, scale = broadcast("lr"), broadcast("l2"), broadcast("gscale")
 	}, func(p *pass) {
 		value := p.load("p")

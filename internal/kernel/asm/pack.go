@@ -12,7 +12,7 @@ import (
 func pack() {
 	packTransposed()
 	packRows()
-	for height := 4; height <= 6; height++ {
+	for height := 4; height <= wideHighest; height++ {
 		packSteps(height)
 	}
 }
@@ -59,17 +59,16 @@ func packSteps(height int) {
 	dst := Load(Param("dst"), GP64())
 	src := Load(Param("src"), GP64())
 	ld := Load(Param("ld"), GP64())
-	four, rest := XMM(), XMM()
+	head, tail := reg.VecVirtual(XMM()), XMM()
+	if height >= lanes {
+		head = YMM()
+	}
 	Label("row")
-	VMOVUPS(Mem{Base: src}, four)
-	VMOVUPS(four, Mem{Base: dst})
-	switch height {
-	case 5:
-		VMOVSS(Mem{Base: src, Disp: 16}, rest)
-		VMOVSS(rest, Mem{Base: dst, Disp: 16})
-	case 6:
-		VMOVSD(Mem{Base: src, Disp: 16}, rest)
-		VMOVSD(rest, Mem{Base: dst, Disp: 16})
+	VMOVUPS(Mem{Base: src}, head)
+	VMOVUPS(head, Mem{Base: dst})
+	if height != 4 && height != lanes { // the last four, some of them once more
+		VMOVUPS(Mem{Base: src, Disp: height*4 - 16}, tail)
+		VMOVUPS(tail, Mem{Base: dst, Disp: height*4 - 16})
 	}
 	ADDQ(ld, src)
 	ADDQ(Imm(uint64(height*4)), dst)

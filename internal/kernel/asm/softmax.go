@@ -7,15 +7,15 @@ import (
 
 func softmax() {
 	largest()
-	expSums("expSumAVX2", "leaves the terms exp(x−less) in x and adds them to 32 sums, term j to sum j mod 32.", true)
-	expSums("sumExpAVX2", "adds the terms exp(x−less) to 32 sums, term j to sum j mod 32.", false)
+	expSums("expSumAsm", "leaves the terms exp(x−less) in x and adds them to 32 sums, term j to sum j mod 32.", true)
+	expSums("sumExpAsm", "adds the terms exp(x−less) to 32 sums, term j to sum j mod 32.", false)
 }
 
 // largest looks for the maximum of whole vectors; a NaN never replaces what
 // stands in the second source.
 func largest() {
-	TEXT("maxAVX2", NOSPLIT, "func(blocks int, x *float32, lanes *[8]float32)")
-	Doc("maxAVX2 takes the maximum of lanes and of 32·blocks elements, element i in lane i mod 8, without NaNs.")
+	TEXT("maxAsm", NOSPLIT, "func(blocks int, x *float32, lanes *[8]float32)")
+	Doc("maxAsm takes the maximum of lanes and of 32·blocks elements, element i in lane i mod 8, without NaNs.")
 	n := Load(Param("blocks"), GP64())
 	x := Load(Param("x"), GP64())
 	out := Load(Param("lanes"), GP64())

@@ -1,0 +1,54 @@
+package kernel
+
+// wide is a microkernel with AVX-512: see wide4x32.
+type wide func(tiles, k int, a *float32, rowStride, kStride, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead, next *float32)
+
+const (
+	wideLowest  = 4   // rows; fewer are left to the AVX2 tiles
+	wideHighest = 12  // rows
+	wideDepth   = 256 // steps of two panels in the first-level cache
+)
+
+// wideTiles are the microkernels by panels less one and by rows less the lowest.
+var wideTiles = [2][wideHighest - wideLowest + 1]wide{
+	{wide4x16, wide5x16, wide6x16, wide7x16, wide8x16, wide9x16, wide10x16, wide11x16, wide12x16},
+	{wide4x32, wide5x32, wide6x32, wide7x32, wide8x32, wide9x32, wide10x32, wide11x32, wide12x32},
+}
+
+// multiplyWide is multiply with AVX-512: two panels at a time.
+func multiplyWide(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0, p1 int) {
+	for p := p0; p < p1; {
+		panels := min(2, p1-p)
+		columns := min(PanelWidth, b.N-(p+panels-1)*PanelWidth)
+		mask := uint16(1<<columns - 1)
+		after := p + panels
+		if after == p1 {
+			after = p
+		}
+		for k := k0; k < k1; {
+			end := nextCut(k, k1, wideDepth, 4)
+			ahead := (p*b.K + end) * PanelWidth
+			if end == k1 {
+				ahead = (after*b.K + k0) * PanelWidth
+			}
+			row := 0
+			for i := range strips {
+				s := &strips[i]
+				if s.tiles == 0 {
+					continue
+				}
+				from, to := &b.Data[(p*b.K+k)*PanelWidth], &c[row*ldc+p*PanelWidth]
+				row += s.tiles * s.height
+				next := &c[after*PanelWidth]
+				if i == 0 && strips[1].tiles > 0 {
+					next = &c[row*ldc+p*PanelWidth]
+				}
+				wideTiles[panels-1][s.height-wideLowest](s.tiles, end-k, &s.a[(k-k0)*s.kStride], s.rowStride*4, s.kStride*4, s.tileStride*4,
+					from, b.K*PanelWidth*4, to, ldc*4, mask, &b.Data[min(ahead, len(b.Data)-1)], next)
+				ahead += s.tiles * (end - k) / 4 * PanelWidth
+			}
+			k = end
+		}
+		p += panels
+	}
+}
