@@ -213,10 +213,20 @@ func (m *Model) StateParts(s *State) []StatePart {
 type Tape struct {
 	Mode  nn.Mode // threads, training or not, and the position of dropout masks
 	Scale float32 // factor of the loss sum that is differentiated, such as 1/(T·B)
+	// Ended, if not nil, is called at the end of each part of a pass, for
+	// measuring: "embedding", "layers", "output", "layers back",
+	// "embedding back".
+	Ended func(part string)
 
 	embed  nn.EmbeddingTape
 	blocks []nn.Tape
 	head   nn.HeadTape
+}
+
+func (t *Tape) ended(part string) {
+	if t.Ended != nil {
+		t.Ended(part)
+	}
 }
 
 // Loss runs one window: in and want are [T,B] ids, s the state of B lanes,
@@ -228,7 +238,9 @@ func (m *Model) Loss(t *Tape, in, want []int32, s *State) (sum float64, n int) {
 	if len(want) != len(in) {
 		panic(fmt.Sprintf("lm: %d targets for %d inputs", len(want), len(in)))
 	}
-	return m.head.Loss(t.Mode, &t.head, x, want, t.Scale)
+	sum, n = m.head.Loss(t.Mode, &t.head, x, want, t.Scale)
+	t.ended("output")
+	return sum, n
 }
 
 // LogProbs runs one window as Loss does and writes each target's log
@@ -247,9 +259,11 @@ func (m *Model) forward(t *Tape, in []int32, s *State) []float32 {
 		t.blocks = make([]nn.Tape, len(m.blocks))
 	}
 	x := m.embed.Forward(t.Mode, &t.embed, in)
+	t.ended("embedding")
 	for i, b := range m.blocks {
 		x = b.Forward(t.Mode, &t.blocks[i], tt, s.B, x, s.parts[i])
 	}
+	t.ended("layers")
 	return x
 }
 
@@ -259,5 +273,7 @@ func (m *Model) Backward(t *Tape) {
 	for i := len(m.blocks) - 1; i >= 0; i-- {
 		dx = m.blocks[i].Backward(t.Mode, &t.blocks[i], dx)
 	}
+	t.ended("layers back")
 	m.embed.Backward(t.Mode, &t.embed, dx)
+	t.ended("embedding back")
 }

@@ -102,7 +102,7 @@ func (a *app) root() *cobra.Command {
 	})
 	for _, verb := range []func() *cobra.Command{
 		a.trainCommand, a.evalCommand, a.generateCommand, a.scoreCommand, a.inspectCommand, a.tokenizeCommand,
-		a.doctorCommand, a.completionCommand, a.manCommand, a.versionCommand,
+		a.doctorCommand, a.benchCommand, a.completionCommand, a.manCommand, a.versionCommand,
 	} {
 		a.verbs = append(a.verbs, verb())
 	}

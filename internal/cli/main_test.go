@@ -83,6 +83,9 @@ func TestWrongUsage(t *testing.T) {
 		{"peer's verb", "sample m", "", "error: no command sample; did you mean refrain generate?"},
 		{"file as verb", "book.txt", "", "error: no command book.txt; did you mean refrain train book.txt?"},
 		{"nothing like a verb", "xyzzy", "", "error: no command xyzzy; refrain lists them"},
+		{"bench of a file", "bench book.txt", "", "error: bench trains on random data; leave out book.txt"},
+		{"bench threads", "bench --threads -1", "", "error: --threads -1: wants 0 or more"},
+		{"bench cell", "bench --cell rnn,lstmm", "", "error: --cell lstmm: want rnn, lstm, lstm-nog or gru, with commas between"},
 		{"colour", "doctor --color blue", "", "error: --color blue: takes auto, always or never"},
 		{"environment", "train", "REFRAIN_LR=fast", `error: REFRAIN_LR=fast: --lr "fast": not a value of the right form`},
 		{"config key", "train --config bad.yaml", "", "error: --config bad.yaml: line 2: no setting learning-rate; did you mean lr?"},
@@ -167,12 +170,12 @@ func TestNoFileAndKeyboard(t *testing.T) {
 func TestPages(t *testing.T) {
 	front := refrain(t, nil, "").out
 	for _, want := range []string{"  refrain train book.txt           learn a text (no file: Go's own sources)\n",
-		"  refrain score book-model x.txt   find what surprises it\n", "Also: eval inspect tokenize doctor completion. Help: refrain VERB --help\n"} {
+		"  refrain score book-model x.txt   find what surprises it\n", "Also: eval inspect tokenize doctor bench completion. Help: refrain VERB --help\n"} {
 		if !strings.Contains(front, want) {
 			t.Errorf("front page %q lacks %q", front, want)
 		}
 	}
-	for _, verb := range []string{"train", "eval", "generate", "score", "inspect", "tokenize", "doctor", "completion"} {
+	for _, verb := range []string{"train", "eval", "generate", "score", "inspect", "tokenize", "doctor", "bench", "completion"} {
 		for _, args := range [][]string{{verb, "--help"}, {"help", verb}, {verb, "-h", "--color", "never"}} {
 			r := refrain(t, nil, "", args...)
 			if r.status != 0 || r.err != "" || !strings.Contains(r.out, "  refrain "+verb) {

@@ -285,3 +285,15 @@ func adamAsm(units int, p *float32, grad *float32, m *float32, v *float32, k *fl
 func sgdAsm(units int, p *float32, grad *float32, lr float32, l2 float32, gscale float32) {
 	panic(noAssembly)
 }
+
+func fmaPeakAsm(rounds int) {
+	panic(noAssembly)
+}
+
+func fmaPeakWide(rounds int) {
+	panic(noAssembly)
+}
+
+func readPeakAsm(blocks int, x *float32) {
+	panic(noAssembly)
+}

@@ -81,3 +81,12 @@ func adamAsm(units int, p *float32, grad *float32, m *float32, v *float32, k *fl
 
 // sgdAsm is sgdGeneric.
 func sgdAsm(units int, p *float32, grad *float32, lr float32, l2 float32, gscale float32)
+
+// fmaPeakAsm executes 24 multiply-adds of whole registers a round. rounds must be positive.
+func fmaPeakAsm(rounds int)
+
+// fmaPeakWide executes 24 multiply-adds of whole registers a round. rounds must be positive.
+func fmaPeakWide(rounds int)
+
+// readPeakAsm reads 128·blocks elements. blocks must be positive.
+func readPeakAsm(blocks int, x *float32)

@@ -41,6 +41,7 @@ func main() {
 		gruGates()
 		softmax()
 		optimizers()
+		peaks()
 		Generate()
 	case "stubs":
 		if err := writeOther("../asm_other.go", "../gemm_amd64.go", "../gemm512_amd64.go", "../vector_amd64.go"); err != nil {

@@ -1,0 +1,98 @@
+package speed
+
+import (
+	"time"
+
+	"github.com/refrain-lm/refrain/internal/kernel"
+	"github.com/refrain-lm/refrain/internal/parallel"
+)
+
+// Machine is what one thread, and all threads together, can do at most.
+type Machine struct {
+	Threads int
+	FMA     Peak // operations a second, two for a multiply-add
+	Reads   []Read
+}
+
+// Peak is a limit for one thread and for all.
+type Peak struct {
+	One float64 `json:"one"`
+	All float64 `json:"all"`
+}
+
+// Read is the rate of reading again and again what lies in one level of memory.
+type Read struct {
+	Level string `json:"level"`
+	Bytes int    `json:"bytes"` // of each thread
+	Peak         // bytes a second
+}
+
+// readLevels are sizes that fit their level, and not the one before, on nearly
+// all processors: second levels have 256 KiB to 2 MiB, third ones 1 MiB a core
+// and more.
+var readLevels = []Read{
+	{Level: "L2", Bytes: 192 << 10},
+	{Level: "L3", Bytes: 3 << 20},
+	{Level: "memory", Bytes: 128 << 20},
+}
+
+// trial is how long one figure is looked for. The best of some short
+// measurements counts: others may use the machine as well.
+const trial = 250 * time.Millisecond
+
+// Measure takes about two seconds.
+func Measure(pool *parallel.Pool) Machine {
+	m := Machine{Threads: pool.Size()}
+	const multiplyAdds = 1 << 24
+	m.FMA.One = best(func() float64 { return kernel.FMAPeak(multiplyAdds) })
+	m.FMA.All = best(func() float64 {
+		var operations float64
+		pool.Run(func(worker int) {
+			if n := kernel.FMAPeak(multiplyAdds); worker == 0 {
+				operations = n
+			}
+		})
+		return float64(pool.Size()) * operations
+	})
+	for _, r := range readLevels {
+		m.Reads = append(m.Reads, measureRead(pool, r))
+	}
+	return m
+}
+
+func measureRead(pool *parallel.Pool, r Read) Read {
+	r.One, r.All = ReadRate(nil, r.Bytes), ReadRate(pool, r.Bytes)
+	return r
+}
+
+// ReadRate is how many bytes a second the threads of the pool read, each the
+// given number of bytes again and again.
+func ReadRate(pool *parallel.Pool, bytes int) float64 {
+	again := max(1, 16<<20/bytes) // so that starting the workers does not count
+	buffers := make([][]float32, pool.Size())
+	pool.Run(func(worker int) {
+		buffers[worker] = make([]float32, bytes/4)
+		for i := range buffers[worker] {
+			buffers[worker][i] = float32(i)
+		}
+	})
+	return best(func() float64 {
+		pool.Run(func(worker int) {
+			for range again {
+				kernel.ReadAll(buffers[worker])
+			}
+		})
+		return float64(pool.Size() * again * bytes)
+	})
+}
+
+// best is the highest rate of work, which returns how much it did.
+func best(work func() float64) float64 {
+	rate := 0.0
+	for end := time.Now().Add(trial); time.Now().Before(end); {
+		start := time.Now()
+		amount := work()
+		rate = max(rate, amount/time.Since(start).Seconds())
+	}
+	return rate
+}

@@ -1,0 +1,177 @@
+package speed
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/refrain-lm/refrain/internal/parallel"
+	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/nn"
+	"github.com/refrain-lm/refrain/optim"
+)
+
+// Work is a model and how it is trained.
+type Work struct {
+	Cell      lm.Cell `json:"cell"`
+	Vocab     int     `json:"vocab"`
+	EmSize    int     `json:"emsize"`
+	Hidden    int     `json:"nhid"`
+	Layers    int     `json:"nlayers"`
+	Batch     int     `json:"batch"`
+	BPTT      int     `json:"bptt"`
+	Optimizer string  `json:"optimizer"`
+	LR        float64 `json:"lr"`
+	Clip      float64 `json:"clip"` // 0: none
+}
+
+// NewModel makes the model, with PyTorch's initial weights and seed 1.
+func (w Work) NewModel() (*lm.Model, error) {
+	return lm.New(lm.Config{Cell: w.Cell, Vocab: w.Vocab, EmSize: w.EmSize, Hidden: w.Hidden, Layers: w.Layers},
+		nn.InitConfig{Name: nn.InitPyTorch}, 1)
+}
+
+// Tokens is how many a step trains on.
+func (w Work) Tokens() int { return w.Batch * w.BPTT }
+
+// Operations is how many a token costs in training: six for every weight that
+// takes part in a product, two forward and four back.
+func (w Work) Operations() float64 {
+	gates := map[lm.Cell]int{lm.RNN: 1, lm.LSTM: 4, lm.LSTMNoG: 3, lm.GRU: 3}[w.Cell]
+	weights := w.Hidden * w.Vocab
+	for in, l := w.EmSize, 0; l < w.Layers; in, l = w.Hidden, l+1 {
+		weights += gates * w.Hidden * (in + w.Hidden)
+	}
+	return 6 * float64(weights)
+}
+
+// Training is what train.Run does at each step, with nothing around it.
+type Training struct {
+	// Parts has the seconds of each part of all steps since the warm-up.
+	Parts map[string]float64
+
+	work      Work
+	pool      *parallel.Pool
+	model     *lm.Model
+	state     *lm.State
+	tape      lm.Tape
+	params    []optim.Slice
+	optimizer optim.Optimizer
+	random    *rand.Rand
+	in, want  []int32 // [T,B]
+	last      time.Time
+}
+
+// NewTraining makes a model and runs two steps, in which buffers grow.
+func NewTraining(w Work, pool *parallel.Pool) (*Training, error) {
+	model, err := w.NewModel()
+	if err != nil {
+		return nil, err
+	}
+	t := &Training{work: w, pool: pool, model: model, state: model.NewState(w.Batch), random: rand.New(rand.NewPCG(7, 7))}
+	for _, p := range model.Params() {
+		if p.Grad == nil {
+			p.Grad = make([]float32, len(p.Value))
+		}
+		t.params = append(t.params, optim.Slice{Name: p.Name, Value: p.Value, Grad: p.Grad})
+	}
+	if t.optimizer, err = optim.New(optim.Config{Name: w.Optimizer}, t.params); err != nil {
+		return nil, err
+	}
+	t.in, t.want = make([]int32, w.Tokens()), make([]int32, w.Tokens())
+	t.tape.Mode = nn.Mode{Pool: pool, Train: true}
+	t.tape.Scale = 1 / float32(len(t.in))
+	t.tape.Ended = t.ended
+	model.Refresh(pool, true)
+	t.Steps(2)
+	t.Parts = map[string]float64{}
+	return t, nil
+}
+
+// Steps runs n steps and returns the seconds of each.
+func (t *Training) Steps(n int) []float64 {
+	seconds := make([]float64, n)
+	for i := range seconds {
+		t.draw()
+		start := time.Now()
+		t.step()
+		seconds[i] = time.Since(start).Seconds()
+	}
+	return seconds
+}
+
+// draw fills a window with random ids, each target the input of the next step.
+func (t *Training) draw() {
+	for i := range t.in {
+		t.in[i] = int32(t.random.IntN(t.work.Vocab))
+	}
+	copy(t.want, t.in[t.work.Batch:])
+	for i := len(t.in) - t.work.Batch; i < len(t.in); i++ {
+		t.want[i] = int32(t.random.IntN(t.work.Vocab))
+	}
+}
+
+func (t *Training) step() {
+	t.last = time.Now()
+	for _, p := range t.params {
+		clear(p.Grad)
+	}
+	t.ended("update")
+	t.model.Loss(&t.tape, t.in, t.want, t.state)
+	t.model.Backward(&t.tape)
+	scale := float32(1)
+	if t.work.Clip > 0 {
+		scale = optim.ClipScale(optim.GlobalNorm(t.pool, t.params), t.work.Clip)
+	}
+	t.optimizer.Step(t.pool, float32(t.work.LR), scale)
+	t.ended("update")
+	t.model.Refresh(t.pool, true)
+	t.ended("packing")
+	t.tape.Mode.Step++
+}
+
+// ended books the time since the last part's end.
+func (t *Training) ended(part string) {
+	now := time.Now()
+	if t.Parts != nil {
+		t.Parts[part] += now.Sub(t.last).Seconds()
+	}
+	t.last = now
+}
+
+// Generation writes greedily, one stream, on one thread.
+type Generation struct {
+	stepper *lm.Stepper
+	token   int32
+}
+
+// NewGeneration makes a model and writes some tokens.
+func NewGeneration(w Work) (*Generation, error) {
+	model, err := w.NewModel()
+	if err != nil {
+		return nil, err
+	}
+	g := &Generation{stepper: model.NewStepper()}
+	g.Steps(20)
+	return g, nil
+}
+
+// Steps writes n tokens and returns the seconds of each.
+func (g *Generation) Steps(n int) []float64 {
+	seconds := make([]float64, n)
+	for i := range seconds {
+		start := time.Now()
+		g.token = largest(g.stepper.Step(g.token))
+		seconds[i] = time.Since(start).Seconds()
+	}
+	return seconds
+}
+
+func largest(logits []float32) int32 {
+	best := 0
+	for i, v := range logits {
+		if v > logits[best] {
+			best = i
+		}
+	}
+	return int32(best)
+}
