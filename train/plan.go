@@ -287,15 +287,11 @@ func (s *Settings) chooseLearning(passes float64) {
 	s.choose("dropout", format(drop))
 }
 
-// dropoutFor is more dropout the more often a text is read; up to five passes
-// need none.
+// dropoutFor is more dropout the more often a text is read: none up to six
+// passes, 0.2 more for every doubling.
 func dropoutFor(passes float64) float64 {
-	for _, r := range []struct{ above, rate float64 }{{16, 0.4}, {8, 0.3}, {5, 0.15}} {
-		if passes > r.above {
-			return r.rate
-		}
-	}
-	return 0
+	rate := 0.2 * math.Log2(max(1, passes/6))
+	return min(0.5, math.Round(rate*20)/20)
 }
 
 // chooseIntervals sets how often to validate and save: about twenty times,

@@ -14,17 +14,19 @@ var recipes = map[string]map[string]string{
 	// over the 20 steps of a window and averaged over the batch.
 	"zaremba-small": {
 		"tokenizer": "word", "cell": "lstm", "nlayers": "2", "nhid": "200", "emsize": "200",
-		"init": "uniform", "init-range": "0.1", "forget-bias": "0", "dropout": "0", "dropout-input": "0",
+		"init": "uniform", "init-range": "0.1", "forget-bias": "0", "dropout": "0", "dropout-input": "0", "dropout-layer": "0", "dropout-output": "0",
 		"optimizer": "sgd", "lr": "1", "schedule": "zaremba", "lr-hold": "4", "lr-decay": "0.5",
 		"clip": "5", "loss": "sum", "bptt": "20", "batch-size": "20", "epochs": "13",
+		"tied": "false", "dropout-weight": "0", "variational": "false", "bias": "one",
 		"weight-decay": "0", "average": "0", "random-offset": "false", "state-reset": "0",
 	},
 	// The same paper's medium model: 2x650 with dropout 0.5.
 	"zaremba-medium": {
 		"tokenizer": "word", "cell": "lstm", "nlayers": "2", "nhid": "650", "emsize": "650",
-		"init": "uniform", "init-range": "0.05", "forget-bias": "0", "dropout": "0.5", "dropout-input": "0.5",
+		"init": "uniform", "init-range": "0.05", "forget-bias": "0", "dropout": "0.5", "dropout-input": "0.5", "dropout-layer": "0.5", "dropout-output": "0.5",
 		"optimizer": "sgd", "lr": "1", "schedule": "zaremba", "lr-hold": "6", "lr-decay": "0.8333333333",
 		"clip": "5", "loss": "sum", "bptt": "35", "batch-size": "20", "epochs": "39",
+		"tied": "false", "dropout-weight": "0", "variational": "false", "bias": "one",
 		"weight-decay": "0", "average": "0", "random-offset": "false", "state-reset": "0",
 	},
 }

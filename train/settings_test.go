@@ -133,3 +133,17 @@ func TestAnotherBudgetForAnUnplannedRun(t *testing.T) {
 		t.Errorf("%d steps in %v, want 3 and no time", p.Steps, p.Settings.Time)
 	}
 }
+
+// TestRecipesAreWhole wants a recipe to leave nothing to the plan that changes
+// what is learned: the plan's choices are fitted to other ways of training.
+func TestRecipesAreWhole(t *testing.T) {
+	free := map[string]bool{"valid-every": true, "save-every": true, "warmup": true, "cooldown": true, "beta2": true} // the last three belong to other schedules and optimizers
+	for _, name := range train.RecipeNames() {
+		p := dryRun(t, train.Settings{Recipe: name})
+		for _, f := range train.Flags() {
+			if from := p.Settings.Origin[f.Name]; from == "plan" && !free[f.Name] {
+				t.Errorf("%s: the plan chose --%s %s", name, f.Name, f.Value(p.Settings))
+			}
+		}
+	}
+}
