@@ -27,6 +27,16 @@ const (
 	maxWidth      = 1 << 20    // widest layer and largest vocabulary a config may ask for
 )
 
+// Norm names a normalisation; package nn has the equations.
+type Norm string
+
+// The normalisations.
+const (
+	NoNorm    Norm = ""
+	LayerNorm Norm = "layer" // inside the recurrence of rnn, lstm and gru (Ba et al. 2016)
+	BatchNorm Norm = "batch" // of each recurrent layer's output (Ioffe and Szegedy 2015)
+)
+
 // Config says everything needed to rebuild a model. It is stored as config.json.
 type Config struct {
 	Version int    `json:"version"`
@@ -37,11 +47,14 @@ type Config struct {
 	GRUReset     string `json:"gru_reset,omitempty"`    // gru only: "after" (default; PyTorch) or "before"
 	Bias         string `json:"bias"`                   // "two" vectors a cell (default; PyTorch) or "one" (Keras)
 
-	Vocab  int  `json:"vocab"`
-	EmSize int  `json:"emsize"`  // width of the embedding
-	Hidden int  `json:"nhid"`    // width of every recurrent layer
-	Layers int  `json:"nlayers"` // number of recurrent layers
-	Tied   bool `json:"tied"`    // decoder.weight is encoder.weight; a projection joins the widths if they differ
+	Vocab    int  `json:"vocab"`
+	EmSize   int  `json:"emsize"`             // width of the embedding
+	Hidden   int  `json:"nhid"`               // width of every recurrent layer
+	Layers   int  `json:"nlayers"`            // number of recurrent layers
+	Norm     Norm `json:"norm,omitempty"`     // "": none
+	Residual bool `json:"residual,omitempty"` // every recurrent layer but the first adds its input to its output
+
+	Tied bool `json:"tied"` // decoder.weight is encoder.weight; a projection joins the widths if they differ
 
 	DropoutInput  float64 `json:"dropout_input"`            // after the embedding
 	DropoutLayer  float64 `json:"dropout_layer"`            // between recurrent layers
@@ -102,6 +115,15 @@ func (c Config) Validate() error {
 		bad("gru_reset %q: gru takes before or after, other cells none", c.GRUReset)
 	}
 	switch {
+	case c.Norm != NoNorm && c.Norm != LayerNorm && c.Norm != BatchNorm:
+		bad("norm %q is neither layer nor batch", c.Norm)
+	case c.Norm == LayerNorm && (c.Cell == LSTMNoG || c.GRUReset == "before"):
+		bad("norm layer goes with rnn, lstm and gru (gru_reset after); take norm batch")
+	}
+	if c.Residual && c.Layers < 2 {
+		bad("residual connects recurrent layers; it needs nlayers 2 or more")
+	}
+	switch {
 	case c.Bias != "one" && c.Bias != "two":
 		bad("bias %q is neither one nor two", c.Bias)
 	case c.Bias == "one" && c.Cell == GRU && c.GRUReset == "after":
@@ -151,6 +173,20 @@ func (c Config) headWidth() int {
 
 func (c Config) projected() bool { return c.Tied && c.EmSize != c.Hidden }
 
+// normParams is the number of gains and shifts in one layer.
+func (c Config) normParams() int64 {
+	h, perUnit := int64(c.Hidden), 0
+	switch {
+	case c.Norm == BatchNorm:
+		perUnit = 2
+	case c.Norm == LayerNorm && c.Cell == LSTM:
+		perUnit = 2*c.gates() + 2
+	case c.Norm == LayerNorm:
+		perUnit = 2 * c.gates()
+	}
+	return int64(perUnit) * h
+}
+
 // Params counts trainable scalars; tied weights count once.
 func (c Config) Params() int64 {
 	c = c.withDefaults()
@@ -162,7 +198,7 @@ func (c Config) Params() int64 {
 	n := v * e
 	in := e
 	for range c.Layers {
-		n += int64(c.gates()) * h * (in + h + biases)
+		n += int64(c.gates())*h*(in+h+biases) + c.normParams()
 		in = h
 	}
 	if c.projected() {

@@ -6,18 +6,6 @@ import (
 	"github.com/refrain-lm/refrain/nn"
 )
 
-// block is one part of the stack between the embedding and the head.
-type block interface {
-	Params() []*nn.Param
-	StateWidths() []int
-	NewState(b int) nn.State
-	Refresh(pool *nn.Pool, train bool)
-	Forward(m nn.Mode, t *nn.Tape, tt, b int, x []float32, s nn.State) []float32
-	Backward(m nn.Mode, t *nn.Tape, dy []float32) []float32
-	Step(s nn.State, x, y []float32)
-	OutSize() int
-}
-
 // Model is a recurrent language model. Its weights are read-only to every
 // method but [Model.Backward] (which touches gradients alone),
 // [Model.SetTensors] and [Model.DropWeights], so one model serves any number of
@@ -25,7 +13,7 @@ type block interface {
 type Model struct {
 	cfg    Config
 	embed  *nn.Embedding
-	blocks []block
+	blocks []nn.Block
 	head   *nn.Head
 	params []*nn.Param
 	drop   *nn.WeightDrop // nil without weight dropout
@@ -63,10 +51,7 @@ func build(cfg Config) (*Model, error) {
 	m.add(m.dropout(cfg.DropoutInput, cfg.EmSize))
 	in := cfg.EmSize
 	for l := range cfg.Layers {
-		if l > 0 {
-			m.add(m.dropout(cfg.DropoutLayer, in))
-		}
-		m.add(newCell(cfg, l, in))
+		m.addLayer(l, in)
 		in = cfg.Hidden
 	}
 	m.add(m.dropout(cfg.DropoutOutput, in))
@@ -85,22 +70,42 @@ func build(cfg Config) (*Model, error) {
 	return m, nil
 }
 
-func (m *Model) add(b block) {
+// addLayer adds recurrent layer number l with what belongs to it: dropout of its
+// input, its normalisation, and the connection around all of them.
+func (m *Model) addLayer(l, in int) {
+	var blocks []nn.Block
+	if drop := m.dropout(m.cfg.DropoutLayer, in); drop != nil && l > 0 {
+		blocks = append(blocks, drop)
+	}
+	blocks = append(blocks, newCell(m.cfg, l, in))
+	if m.cfg.Norm == BatchNorm {
+		blocks = append(blocks, nn.NewBatchNorm(fmt.Sprintf("norm_l%d", l), m.cfg.Hidden))
+	}
+	if m.cfg.Residual && l > 0 {
+		blocks = []nn.Block{nn.NewResidual(blocks...)}
+	}
+	m.blocks = append(m.blocks, blocks...)
+}
+
+func (m *Model) add(b nn.Block) {
 	if b != nil {
 		m.blocks = append(m.blocks, b)
 	}
 }
 
 // dropout returns nil for p = 0, so that such a block costs nothing.
-func (m *Model) dropout(p float64, width int) block {
+func (m *Model) dropout(p float64, width int) nn.Block {
 	if p == 0 {
 		return nil
 	}
 	return nn.NewDropout(p, m.cfg.Variational, width, len(m.blocks))
 }
 
-func newCell(cfg Config, layer, in int) block {
+func newCell(cfg Config, layer, in int) nn.Block {
 	bias := nn.Bias(cfg.Bias)
+	if cfg.Norm == LayerNorm {
+		return newLayerNormCell(cfg, layer, in, bias)
+	}
 	switch cfg.Cell {
 	case RNN:
 		return nn.NewRNN("rnn", layer, in, cfg.Hidden, bias, cfg.Nonlinearity == "relu")
@@ -110,6 +115,16 @@ func newCell(cfg Config, layer, in int) block {
 		return nn.NewGRU("rnn", layer, in, cfg.Hidden, bias, nn.GRUReset(cfg.GRUReset))
 	}
 	return nn.NewLSTM("rnn", layer, in, cfg.Hidden, bias)
+}
+
+func newLayerNormCell(cfg Config, layer, in int, bias nn.Bias) nn.Block {
+	switch cfg.Cell {
+	case RNN:
+		return nn.NewLayerNormRNN("rnn", layer, in, cfg.Hidden, bias, cfg.Nonlinearity == "relu")
+	case GRU:
+		return nn.NewLayerNormGRU("rnn", layer, in, cfg.Hidden)
+	}
+	return nn.NewLayerNormLSTM("rnn", layer, in, cfg.Hidden, bias)
 }
 
 func (m *Model) collectParams() {

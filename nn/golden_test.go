@@ -18,7 +18,8 @@ type golden struct {
 	Seed   int64
 
 	Cell, Reset, Bias     string
-	ReLU                  bool
+	Norm                  string
+	ReLU, Residual        bool
 	Vocab, EmSize, Hidden int
 	Layers, Lanes, Steps  int
 	Tied                  bool
@@ -30,6 +31,7 @@ type golden struct {
 	Final        map[string]array
 	Loss         float64
 	Grads        map[string]array
+	Running      map[string]array // statistics of normalisations after the window
 }
 
 type array struct {
@@ -53,7 +55,8 @@ func readGolden(t *testing.T, path string) golden {
 // goldenModel is the list of layers that a fixture describes.
 type goldenModel struct {
 	embed  *nn.Embedding
-	blocks []block // cells, then the projection if there is one
+	blocks []block // layers, then the projection if there is one
+	top    int     // the block that ends the last layer
 	head   *nn.Head
 	params map[string]*nn.Param
 }
@@ -64,9 +67,10 @@ func (g golden) build(t *testing.T) goldenModel {
 	m := goldenModel{embed: nn.NewEmbedding(table)}
 	in := g.EmSize
 	for l := range g.Layers {
-		m.blocks = append(m.blocks, g.cell(t, l, in))
+		m.blocks = append(m.blocks, g.layer(t, l, in)...)
 		in = g.Hidden
 	}
+	m.top = len(m.blocks) - 1
 	if g.Tied && g.EmSize != g.Hidden {
 		m.blocks = append(m.blocks, nn.NewLinear("proj", in, g.EmSize, false))
 		in = g.EmSize
@@ -89,9 +93,30 @@ func (g golden) build(t *testing.T) goldenModel {
 	return m
 }
 
+// layer is one recurrent layer with its normalisation and residual connection.
+func (g golden) layer(t *testing.T, layer, in int) []block {
+	t.Helper()
+	blocks := []block{g.cell(t, layer, in)}
+	if g.Norm == "batch" {
+		blocks = append(blocks, nn.NewBatchNorm(fmt.Sprintf("norm_l%d", layer), g.Hidden))
+	}
+	if g.Residual && layer > 0 {
+		return []block{nn.NewResidual(blocks...)}
+	}
+	return blocks
+}
+
 func (g golden) cell(t *testing.T, layer, in int) block {
 	t.Helper()
 	bias := nn.Bias(g.Bias)
+	switch g.Norm + g.Cell {
+	case "layerrnn":
+		return nn.NewLayerNormRNN("rnn", layer, in, g.Hidden, bias, g.ReLU)
+	case "layerlstm":
+		return nn.NewLayerNormLSTM("rnn", layer, in, g.Hidden, bias)
+	case "layergru":
+		return nn.NewLayerNormGRU("rnn", layer, in, g.Hidden)
+	}
 	switch g.Cell {
 	case "rnn":
 		return nn.NewRNN("rnn", layer, in, g.Hidden, bias, g.ReLU)
@@ -142,11 +167,23 @@ func (g golden) states(m goldenModel) []nn.State {
 	states := make([]nn.State, len(m.blocks))
 	for i, b := range m.blocks {
 		states[i] = b.NewState(g.Lanes)
-		for part := range b.StateWidths() {
-			copy(states[i][part], narrow(g.State[stateName(part, i)].Data))
-		}
+	}
+	for name, part := range m.stateParts(states) {
+		copy(part, narrow(g.State[name].Data))
 	}
 	return states
+}
+
+// stateParts names the parts of states by layer.
+func (m goldenModel) stateParts(states []nn.State) map[string][]float32 {
+	parts, layer := map[string][]float32{}, 0
+	for i, b := range m.blocks {
+		for part := range b.StateWidths() {
+			parts[stateName(part, layer)] = states[i][part]
+		}
+		layer += min(1, len(b.StateWidths()))
+	}
+	return parts
 }
 
 func stateName(part, layer int) string { return fmt.Sprintf("%c_l%d", "hc"[part], layer) }
@@ -161,13 +198,12 @@ func (g golden) run(t *testing.T, m goldenModel, pool *parallel.Pool) {
 	x := m.embed.Forward(mode, &et, g.IDs)
 	for i, b := range m.blocks {
 		x = b.Forward(mode, &tapes[i], g.Steps, g.Lanes, x, states[i])
-		if i == g.Layers-1 {
+		if i == m.top {
 			compare(t, "output", x, g.Output.Data)
 		}
-		for part := range b.StateWidths() {
-			name := stateName(part, i)
-			compare(t, "final "+name, states[i][part], g.Final[name].Data)
-		}
+	}
+	for name, part := range m.stateParts(states) {
+		compare(t, "final "+name, part, g.Final[name].Data)
 	}
 	counted := 0
 	for _, id := range g.Targets {
@@ -188,6 +224,9 @@ func (g golden) run(t *testing.T, m goldenModel, pool *parallel.Pool) {
 	m.embed.Backward(mode, &et, dx)
 	for name, p := range m.params {
 		if p.Frozen {
+			if g.Norm == "batch" {
+				compare(t, name, p.Value, g.Running[name].Data)
+			}
 			continue
 		}
 		compare(t, "gradient of "+name, p.Grad, g.Grads[name].Data)
@@ -196,8 +235,8 @@ func (g golden) run(t *testing.T, m goldenModel, pool *parallel.Pool) {
 
 func TestGolden(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.json")
-	if err != nil || len(paths) != 12 {
-		t.Fatalf("%d fixtures, want 12 (%v)", len(paths), err)
+	if err != nil || len(paths) != 17 {
+		t.Fatalf("%d fixtures, want 17 (%v)", len(paths), err)
 	}
 	pool := parallel.New(2)
 	defer pool.Close()

@@ -44,9 +44,9 @@ func TestHeadGradientsByDifferences(t *testing.T) {
 		sum, _ := h.Loss(nn.Mode{}, &tape, x, want, 0)
 		return sum * scale
 	}
-	checkGradient(t, "x", x, clone(h.InputGrad(&tape)), loss)
-	checkGradient(t, w.Name, w.Value, clone(w.Grad), loss)
-	checkGradient(t, b.Name, b.Value, clone(b.Grad), loss)
+	checkGradient(t, "x", gradientStep, x, clone(h.InputGrad(&tape)), loss)
+	checkGradient(t, w.Name, gradientStep, w.Value, clone(w.Grad), loss)
+	checkGradient(t, b.Name, gradientStep, b.Value, clone(b.Grad), loss)
 }
 
 // Several chunks, a last one that is short, against float64.
@@ -173,7 +173,7 @@ func TestTiedGradientsAddUp(t *testing.T) {
 	h.Loss(m, &ht, e.Forward(m, &et, ids), want, 1)
 	e.Backward(m, &et, h.InputGrad(&ht))
 	grad := clone(w.Grad)
-	checkGradient(t, w.Name, w.Value, grad, func() float64 {
+	checkGradient(t, w.Name, gradientStep, w.Value, grad, func() float64 {
 		h.Refresh(nil, false)
 		sum, _ := h.Loss(nn.Mode{}, &ht, e.Forward(nn.Mode{}, &et, ids), want, 0)
 		return sum

@@ -53,6 +53,7 @@ const (
 	linearBias
 	headWeight
 	headBias
+	constant // made by newConstant
 )
 
 // Validate reports everything that is wrong with c.
@@ -74,7 +75,8 @@ func (c InitConfig) Validate() error {
 
 // Initialize draws the values of parameters that belong to layers of this
 // package. Each parameter's values depend on seed and its name alone, not on
-// the others or their order; a frozen one becomes zero.
+// the others or their order; a frozen one becomes zero. Gains, shifts and
+// statistics of normalisations begin at their constants in every set.
 func Initialize(params []*Param, c InitConfig, seed uint64) error {
 	if err := c.Validate(); err != nil {
 		return fmt.Errorf("nn: %w", err)
@@ -83,8 +85,8 @@ func Initialize(params []*Param, c InitConfig, seed uint64) error {
 		if p.role == plain {
 			return fmt.Errorf("nn: %s belongs to no layer: initialize it by hand", p.Name)
 		}
-		clear(p.Value)
-		if p.Frozen {
+		p.fillStart()
+		if p.Frozen || p.role == constant {
 			continue
 		}
 		name := fnv.New64a()

@@ -10,18 +10,7 @@ import (
 	"github.com/refrain-lm/refrain/nn"
 )
 
-// block is what every layer between embedding and head fulfils.
-type block interface {
-	Params() []*nn.Param
-	InSize() int
-	OutSize() int
-	StateWidths() []int
-	NewState(b int) nn.State
-	Refresh(pool *parallel.Pool, train bool)
-	Forward(m nn.Mode, t *nn.Tape, tt, b int, x []float32, s nn.State) []float32
-	Backward(m nn.Mode, t *nn.Tape, dy []float32) []float32
-	Step(s nn.State, x, y []float32)
-}
+type block = nn.Block
 
 type blockCase struct {
 	name string
@@ -40,6 +29,10 @@ var cells = []blockCase{
 	{"gru-after", func(in, h int) block { return nn.NewGRU("rnn", 0, in, h, nn.TwoBiases, nn.ResetAfter) }},
 	{"gru-before", func(in, h int) block { return nn.NewGRU("rnn", 0, in, h, nn.TwoBiases, nn.ResetBefore) }},
 	{"gru-before-one-bias", func(in, h int) block { return nn.NewGRU("rnn", 0, in, h, nn.OneBias, nn.ResetBefore) }},
+	{"rnn-layer-norm", func(in, h int) block { return nn.NewLayerNormRNN("rnn", 0, in, h, nn.TwoBiases, false) }},
+	{"lstm-layer-norm", func(in, h int) block { return nn.NewLayerNormLSTM("rnn", 0, in, h, nn.TwoBiases) }},
+	{"lstm-layer-norm-one-bias", func(in, h int) block { return nn.NewLayerNormLSTM("rnn", 0, in, h, nn.OneBias) }},
+	{"gru-layer-norm", func(in, h int) block { return nn.NewLayerNormGRU("rnn", 0, in, h) }},
 }
 
 // blocks is every layer.
@@ -48,6 +41,10 @@ var blocks = append([]blockCase{
 	{"linear-bias", func(in, out int) block { return nn.NewLinear("proj", in, out, true) }},
 	{"dropout", func(in, out int) block { return nn.NewDropout(0.4, false, in, 3) }},
 	{"dropout-variational", func(in, out int) block { return nn.NewDropout(0.4, true, in, 3) }},
+	{"batch-norm", func(in, out int) block { return nn.NewBatchNorm("norm", in) }},
+	{"residual", func(in, out int) block {
+		return nn.NewResidual(nn.NewDropout(0.4, false, in, 3), nn.NewGRU("rnn", 0, in, in, nn.TwoBiases, nn.ResetAfter))
+	}},
 }, cells...)
 
 // random returns n numbers from [-r, r).

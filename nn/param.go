@@ -9,16 +9,18 @@ type Param struct {
 	Value []float32 // row-major
 	Grad  []float32 // of Value's length; nil until the first Backward or ZeroGrad
 
-	// Frozen parameters keep their value: they get no gradient and are neither
-	// counted, clipped nor trained. The bias_hh of a cell with one bias is
-	// such a parameter, there only for PyTorch's sake.
+	// Frozen parameters get no gradient and are neither counted, clipped nor
+	// trained. The bias_hh of a cell with one bias is such a parameter, there
+	// only for PyTorch's sake, and the running statistics of a batch norm are,
+	// which its Backward moves.
 	Frozen bool
 
-	role   role // what Initialize draws it for
-	gates  int  // of recurrent weights and biases: the number of gates in Shape[0]
-	forget int  // of recurrent biases: which gate is the forget gate; -1 for none
-	fanIn  int  // of biases of linear layers and heads: the width of the input
-	tied   bool // of an embedding: the head uses it too
+	role   role    // what Initialize draws it for
+	gates  int     // of recurrent weights and biases: the number of gates in Shape[0]
+	forget int     // of recurrent biases: which gate is the forget gate; -1 for none
+	fanIn  int     // of biases of linear layers and heads: the width of the input
+	tied   bool    // of an embedding: the head uses it too
+	start  float32 // of constants: the value that Initialize gives them
 }
 
 // NewParam returns a parameter of zeros.
@@ -31,6 +33,21 @@ func NewParam(name string, shape ...int) *Param {
 		n *= d
 	}
 	return &Param{Name: name, Shape: shape, Value: make([]float32, n), forget: -1}
+}
+
+// newConstant returns a parameter that begins at one value in every element,
+// whatever set of initial weights is drawn: gains, shifts and statistics.
+func newConstant(name string, start float32, shape ...int) *Param {
+	p := NewParam(name, shape...)
+	p.role, p.start = constant, start
+	p.fillStart()
+	return p
+}
+
+func (p *Param) fillStart() {
+	for i := range p.Value {
+		p.Value[i] = p.start
+	}
 }
 
 // ZeroGrad clears the gradient, allocating it the first time.

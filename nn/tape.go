@@ -55,6 +55,21 @@ type Tape struct {
 	drh   []float32 // gru, reset before: [B,H], the gradient of r⊙h₋₁
 	sums  []float32 // [G·H]: scratch for bias gradients
 
+	// Of normalised cells: rows as those of pre where the width is G·H.
+	xhat  []float32 // [T,B,G·H]: x·W_ih, normalised; of a batch norm: x, normalised
+	uhat  []float32 // [T,B,G·H]: h₋₁·W_hh, normalised
+	draw  []float32 // [T,B,G·H]: gradient of h₋₁·W_hh
+	du    []float32 // gru: [T,B,G·H], gradient of the recurrent side
+	chat  []float32 // lstm: [T,B,H], c, normalised
+	dn    []float32 // lstm: [T,B,H], gradient of what the output's tanh takes
+	dchat []float32 // lstm: [B,H]
+	rx    []float32 // [T,B] for each span: 1/√(σ²+ε) of xhat, ru of uhat, rc of chat
+	ru    []float32
+	rc    []float32
+
+	inner   []Tape    // residual: of its blocks
+	moments []float32 // batch norm: mean, variance and 1/√(σ²+ε), [Width] each
+
 	pool    *Pool
 	barrier *parallel.Barrier // of pool
 }
@@ -91,13 +106,18 @@ func zeros(buf []float32, n int) []float32 {
 // panels of units; it may be empty. All workers then run through the whole
 // window, meeting at t.barrier.
 func (t *Tape) walk(pool *Pool, units int, f func(p0, p1 int)) {
-	if t.barrier == nil || t.pool != pool {
-		t.pool, t.barrier = pool, pool.NewBarrier()
-	}
+	t.useBarrier(pool)
 	panels := (units + kernel.PanelWidth - 1) / kernel.PanelWidth
 	pool.Run(func(worker int) {
 		f(parallel.Split(panels, 1, pool.Size(), worker))
 	})
+}
+
+// useBarrier makes t.barrier one of pool.
+func (t *Tape) useBarrier(pool *Pool) {
+	if t.barrier == nil || t.pool != pool {
+		t.pool, t.barrier = pool, pool.NewBarrier()
+	}
 }
 
 // unitRange turns panels into units: [lo,hi) of [0,units).

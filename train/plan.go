@@ -113,6 +113,9 @@ func (p Plan) Memory() int64 {
 		perParam += 4
 	}
 	act := int64(p.Model.EmSize)*3 + int64(p.Model.Layers)*int64(p.Model.Hidden)*10
+	if p.Model.Norm != lm.NoNorm {
+		act *= 3
+	}
 	return 12e6 + p.Params*perParam + p.TokensPerStep()*act*4 + 128*int64(p.Model.Vocab)*4 + validLanes*validWindow*act*4
 }
 
@@ -155,6 +158,10 @@ func (s Settings) modelConfig(vocab int) lm.Config {
 		Vocab: vocab, EmSize: s.EmSize, Hidden: s.Hidden, Layers: s.Layers, Tied: s.Tied,
 		DropoutInput: s.DropoutInput, DropoutLayer: s.DropoutLayer, DropoutOutput: s.DropoutOutput, DropoutWeight: s.DropoutWeight, Variational: s.Variational,
 	}
+	if s.Norm != "none" {
+		c.Norm = lm.Norm(s.Norm)
+	}
+	c.Residual = s.Residual
 	switch c.Cell {
 	case lm.RNN:
 		c.Nonlinearity = s.Nonlinearity
@@ -199,7 +206,11 @@ func (p Plan) options(windows int64) Options {
 // — √(operations/60), the shape of compute-optimal scaling with a constant
 // fitted on small texts — at the nearest of a few widths.
 func (s *Settings) chooseModel(operations float64) {
-	s.choose("nlayers", "1")
+	layers := "1"
+	if s.Residual {
+		layers = "2"
+	}
+	s.choose("nlayers", layers)
 	gates := map[string]float64{"lstm": 4, "lstm-nog": 3, "gru": 3, "rnn": 1}[s.Cell]
 	want := math.Sqrt(operations/60) / gates
 	best, bestDist := 0, math.Inf(1)

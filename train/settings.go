@@ -39,6 +39,8 @@ type Settings struct {
 	Hidden        int     `json:"nhid"`
 	Layers        int     `json:"nlayers"`
 	Tied          bool    `json:"tied"`
+	Norm          string  `json:"norm"` // none, layer, batch
+	Residual      bool    `json:"residual"`
 	Dropout       float64 `json:"dropout"` // sets the layer and output rates
 	DropoutInput  float64 `json:"dropout_input"`
 	DropoutLayer  float64 `json:"dropout_layer"`
@@ -122,6 +124,8 @@ var flags = []Flag{
 	{"dropout-output", "Model", "dropout before the output", "", func(s *Settings) any { return &s.DropoutOutput }},
 	{"dropout-weight", "Model", "dropout of recurrent weights, one mask a window (AWD-LSTM)", "", func(s *Settings) any { return &s.DropoutWeight }},
 	{"variational", "Model", "one dropout mask a window instead of one a step", "false", func(s *Settings) any { return &s.Variational }},
+	{"norm", "Model", "normalisation: layer (inside the recurrence), batch (of each layer's output)", "none", func(s *Settings) any { return &s.Norm }},
+	{"residual", "Model", "layers from the second on add their input to their output", "false", func(s *Settings) any { return &s.Residual }},
 	{"nonlinearity", "Model", "of the rnn cell: tanh or relu", "tanh", func(s *Settings) any { return &s.Nonlinearity }},
 	{"gru-reset", "Model", "gru resets before or after the product", "after", func(s *Settings) any { return &s.GRUReset }},
 	{"bias", "Model", "bias vectors a cell: two (PyTorch) or one (Keras)", "two", func(s *Settings) any { return &s.Bias }},
@@ -331,6 +335,7 @@ func (s Settings) Validate() error {
 	oneOf("nonlinearity", s.Nonlinearity, "tanh", "relu")
 	oneOf("gru-reset", s.GRUReset, "before", "after")
 	oneOf("bias", s.Bias, "one", "two")
+	oneOf("norm", s.Norm, "none", "layer", "batch")
 	oneOf("init", s.Init, "refrain", "pytorch", "keras", "uniform")
 	oneOf("optimizer", s.Optimizer, "adam", "adamw", "sgd", "asgd")
 	oneOf("schedule", s.Schedule, "constant", "zaremba", "cosine", "one-cycle", "wsd", "plateau")
@@ -350,6 +355,12 @@ func (s Settings) Validate() error {
 	}
 	if s.Given("gru-reset") && s.Cell != "gru" {
 		bad("--gru-reset goes with --cell gru")
+	}
+	if s.Norm == "layer" && (s.Cell == "lstm-nog" || s.Cell == "gru" && (s.GRUReset == "before" || s.Bias == "one")) {
+		bad("--norm layer goes with --cell rnn, lstm and gru, the last with --gru-reset after; take --norm batch")
+	}
+	if s.Residual && s.Given("nlayers") && s.Layers < 2 {
+		bad("--residual connects recurrent layers: it needs --nlayers 2 or more")
 	}
 	if s.Bias == "one" && s.Cell == "gru" && s.GRUReset == "after" {
 		bad("--bias one does not go with --gru-reset after, which has two by definition; take --gru-reset before")
@@ -404,6 +415,7 @@ var peerValues = map[string]string{
 	"nt-asgd": "asgd", "averaged-sgd": "asgd", "adam-w": "adamw",
 	"none": "constant", "fixed": "constant", "step": "zaremba", "onecycle": "one-cycle", "trapezoid": "wsd",
 	"reduce-lr-on-plateau": "plateau", "reducelronplateau": "plateau",
+	"layernorm": "layer", "layer-norm": "layer", "batchnorm": "batch", "batch-norm": "batch",
 	"fp32": "float32", "float": "float32", "f32": "float32", "torch": "pytorch", "tensorflow": "keras",
 }
 

@@ -30,7 +30,7 @@ var peerNames = map[string]string{
 	"optim": "optimizer", "optimiser": "optimizer", "lr-scheduler": "schedule", "scheduler": "schedule", "lr-schedule": "schedule", "decay-lr": "schedule", "when": "schedule",
 	"learning-rate-decay": "lr-decay", "lr-shrink": "lr-decay", "learning-rate-decay-after": "lr-hold", "decay-rate": "lr-decay",
 	"warmup-steps": "warmup", "warmup-updates": "warmup", "warmup-ratio": "warmup", "warmup-iters": "warmup", "pct-start": "warmup",
-	"tie-weights": "tied", "tied-weights": "tied", "tie-embeddings": "tied", "share-decoder-input-output-embed": "tied",
+	"tie-weights": "tied", "tied-weights": "tied", "tie-embeddings": "tied", "layer-norm": "norm", "layernorm": "norm", "batch-norm": "norm", "batchnorm": "norm", "normalization": "norm", "skip-connections": "residual", "residuals": "residual", "share-decoder-input-output-embed": "tied",
 	"rnn-type": "cell", "cell-type": "cell", "rnn": "cell", "lstm": "cell", "gru": "cell", "arch": "model", "model-type": "cell", "type": "cell",
 	"activation": "nonlinearity", "initializer": "init", "kernel-initializer": "init", "recurrent-initializer": "init",
 	"reset-after": "gru-reset", "use-bias": "bias", "moms": "beta1", "beta": "beta1", "init-scale": "init-range", "initrange": "init-range", "unit-forget-bias": "forget-bias",

@@ -124,6 +124,12 @@ func (a *app) sayModel(i *inspected) {
 	if c.Tied {
 		parts = append(parts, "tied")
 	}
+	if c.Norm != lm.NoNorm {
+		parts = append(parts, string(c.Norm)+" norm")
+	}
+	if c.Residual {
+		parts = append(parts, "residual")
+	}
 	if c.Bias == "one" {
 		parts = append(parts, "one bias")
 	}

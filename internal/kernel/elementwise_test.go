@@ -56,6 +56,23 @@ var routines = []routine{
 			x[3] = dh * t * o * (1 - o)
 			x[0], x[1], x[2], x[7] = dc*g*i*(1-i), dc*c*f*(1-f), dc*i*(1-g*g), dc*f
 		}, 2e-6, 0, "sstsxtxx"},
+	{"LSTMUpdate", 6, func(x [][]float32) { kernel.LSTMUpdate(x[0], x[1], x[2], x[3], x[4], x[5]) },
+		func(x []float64) {
+			x[0], x[1], x[2], x[3] = sigma(x[0]), sigma(x[1]), math.Tanh(x[2]), sigma(x[3])
+			x[5] = x[1]*x[4] + x[0]*x[2]
+		}, 2e-6, 0, "ppppx."},
+	{"LSTMUpdateGrad", 5, func(x [][]float32) { kernel.LSTMUpdateGrad(x[0], x[1], x[2], x[3], x[4]) },
+		func(x []float64) {
+			i, f, g, c, dc := x[0], x[1], x[2], x[3], x[4]
+			x[0], x[1], x[2], x[4] = dc*g*i*(1-i), dc*c*f*(1-f), dc*i*(1-g*g), dc*f
+		}, 2e-6, 0, "sstxx"},
+	{"LSTMOutGrad", 4, func(x [][]float32) { kernel.LSTMOutGrad(x[0], x[1], x[2], x[3]) },
+		func(x []float64) {
+			o, t, dh := x[0], x[1], x[2]
+			x[0], x[3] = dh*t*o*(1-o), dh*o*(1-t*t)
+		}, 2e-6, 0, "stx."},
+	{"ScaleShift", 4, func(x [][]float32) { kernel.ScaleShift(x[0], x[1], x[2], x[3]) },
+		func(x []float64) { x[0] = x[2]*x[1] + x[3] }, 1e-6, 0, ".xxx"},
 	{"LSTMNoGate", 6, func(x [][]float32) { kernel.LSTMNoGate(x[0], x[1], x[2], x[3], x[4], x[5]) },
 		func(x []float64) {
 			x[0], x[1], x[2] = sigma(x[0]), sigma(x[1]), math.Tanh(x[2])
