@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -32,9 +33,10 @@ type Norm string
 
 // The normalisations.
 const (
-	NoNorm    Norm = ""
-	LayerNorm Norm = "layer" // inside the recurrence of rnn, lstm and gru (Ba et al. 2016)
-	BatchNorm Norm = "batch" // of each recurrent layer's output (Ioffe and Szegedy 2015)
+	NoNorm             Norm = ""
+	LayerNorm          Norm = "layer"           // inside the recurrence of rnn, lstm and gru (Ba et al. 2016)
+	BatchNorm          Norm = "batch"           // of each recurrent layer's output (Ioffe and Szegedy 2015)
+	RecurrentBatchNorm Norm = "recurrent-batch" // inside the recurrence of lstm (Cooijmans et al. 2016)
 )
 
 // Config says everything needed to rebuild a model. It is stored as config.json.
@@ -115,8 +117,10 @@ func (c Config) Validate() error {
 		bad("gru_reset %q: gru takes before or after, other cells none", c.GRUReset)
 	}
 	switch {
-	case c.Norm != NoNorm && c.Norm != LayerNorm && c.Norm != BatchNorm:
-		bad("norm %q is neither layer nor batch", c.Norm)
+	case !slices.Contains([]Norm{NoNorm, LayerNorm, BatchNorm, RecurrentBatchNorm}, c.Norm):
+		bad("norm %q is none of layer, batch, recurrent-batch", c.Norm)
+	case c.Norm == RecurrentBatchNorm && c.Cell != LSTM:
+		bad("norm recurrent-batch goes with lstm; take norm layer or batch")
 	case c.Norm == LayerNorm && (c.Cell == LSTMNoG || c.GRUReset == "before"):
 		bad("norm layer goes with rnn, lstm and gru (gru_reset after); take norm batch")
 	}
@@ -179,7 +183,7 @@ func (c Config) normParams() int64 {
 	switch {
 	case c.Norm == BatchNorm:
 		perUnit = 2
-	case c.Norm == LayerNorm && c.Cell == LSTM:
+	case c.Norm == LayerNorm && c.Cell == LSTM, c.Norm == RecurrentBatchNorm:
 		perUnit = 2*c.gates() + 2
 	case c.Norm == LayerNorm:
 		perUnit = 2 * c.gates()

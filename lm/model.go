@@ -7,7 +7,8 @@ import (
 )
 
 // Model is a recurrent language model. Its weights are read-only to every
-// method but [Model.Backward] (which touches gradients alone),
+// method but [Model.Backward] (which touches gradients and the running statistics
+// of batch norms alone),
 // [Model.SetTensors] and [Model.DropWeights], so one model serves any number of
 // goroutines, each with its own [Stepper] or [Tape].
 type Model struct {
@@ -103,8 +104,11 @@ func (m *Model) dropout(p float64, width int) nn.Block {
 
 func newCell(cfg Config, layer, in int) nn.Block {
 	bias := nn.Bias(cfg.Bias)
-	if cfg.Norm == LayerNorm {
+	switch cfg.Norm {
+	case LayerNorm:
 		return newLayerNormCell(cfg, layer, in, bias)
+	case RecurrentBatchNorm:
+		return nn.NewBatchNormLSTM("rnn", layer, in, cfg.Hidden, bias)
 	}
 	switch cfg.Cell {
 	case RNN:
@@ -198,7 +202,8 @@ func (s *State) Reset() {
 	}
 }
 
-// ResetLane zeroes one lane of s.
+// ResetLane zeroes one lane of s. A model with [RecurrentBatchNorm] wants its
+// lanes reset together in training.
 func (m *Model) ResetLane(s *State, lane int) {
 	for _, p := range m.StateParts(s) {
 		clear(p.Values[lane*p.Width : (lane+1)*p.Width])

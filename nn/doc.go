@@ -10,10 +10,10 @@
 // # Blocks
 //
 // [RNN], [LSTM], [LSTMNoGate], [GRU], their forms with normalisation
-// ([LayerNormRNN], [LayerNormLSTM], [LayerNormGRU]), [BatchNorm], [Residual],
-// [Dropout] and [Linear] are blocks, so that a model is a list of them between
-// an [Embedding] and a [Head]. All have the methods of [Block].
-// Forward maps x [T,B,In] to y [T,B,Out] and carries the state s on. Backward
+// ([LayerNormRNN], [LayerNormLSTM], [LayerNormGRU], [BatchNormLSTM]),
+// [BatchNorm], [Residual], [Dropout] and [Linear] are blocks, so that a model is
+// a list of them between an [Embedding] and a [Head]. All have the methods of
+// [Block]. Forward maps x [T,B,In] to y [T,B,Out] and carries the state s on. Backward
 // walks the window of the last Forward on t in reverse: it takes dy, the
 // gradient of y, adds to Param.Grad and returns dx, the gradient of x.
 // Gradients end at the start of the window; states do not.
@@ -36,9 +36,9 @@
 //
 // Every element of a product is one chain of fused multiply-adds with the
 // bias at its start, the input's products next and the recurrent products
-// last (a normalised cell keeps the two apart), whatever the window, the batch or the number of workers. So T steps at
-// once give the bits of T calls of Step, a window may be cut anywhere, and a
-// lane does not see its neighbours. Batch normalisation breaks this in training,
+// last (a normalised cell keeps the two apart), whatever the window, the batch
+// or the number of workers. So T steps at once give the bits of T calls of Step,
+// a window may be cut anywhere, and a lane does not see its neighbours. Batch normalisation breaks this in training,
 // which is its nature, and keeps it in evaluation.
 //
 // # Names

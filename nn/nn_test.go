@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/refrain-lm/refrain/internal/parallel"
@@ -35,8 +36,31 @@ var cells = []blockCase{
 	{"gru-layer-norm", func(in, h int) block { return nn.NewLayerNormGRU("rnn", 0, in, h) }},
 }
 
+// batchCells normalise over their lanes in training, so they keep the
+// invariants of cells only in evaluation.
+var batchCells = []blockCase{
+	{"lstm-recurrent-batch-norm", func(in, h int) block { return seenSome(nn.NewBatchNormLSTM("rnn", 0, in, h, nn.TwoBiases)) }},
+}
+
+// seenSome gives a layer statistics of five positions.
+func seenSome(l block) block {
+	for i, p := range l.Params() {
+		switch {
+		case strings.HasSuffix(p.Name, "_mean_l0"):
+			copy(p.Value, random(uint64(30+i), len(p.Value), 0.5))
+		case strings.HasSuffix(p.Name, "_var_l0"):
+			for k, v := range random(uint64(30+i), len(p.Value), 0.5) {
+				p.Value[k] = 1 + v
+			}
+		case strings.HasSuffix(p.Name, "_seen_l0"):
+			p.Value[0] = 5
+		}
+	}
+	return l
+}
+
 // blocks is every layer.
-var blocks = append([]blockCase{
+var blocks = append(append([]blockCase{
 	{"linear", func(in, out int) block { return nn.NewLinear("proj", in, out, false) }},
 	{"linear-bias", func(in, out int) block { return nn.NewLinear("proj", in, out, true) }},
 	{"dropout", func(in, out int) block { return nn.NewDropout(0.4, false, in, 3) }},
@@ -45,7 +69,7 @@ var blocks = append([]blockCase{
 	{"residual", func(in, out int) block {
 		return nn.NewResidual(nn.NewDropout(0.4, false, in, 3), nn.NewGRU("rnn", 0, in, in, nn.TwoBiases, nn.ResetAfter))
 	}},
-}, cells...)
+}, cells...), batchCells...)
 
 // random returns n numbers from [-r, r).
 func random(seed uint64, n int, r float64) []float32 {
@@ -72,8 +96,13 @@ func (c blockCase) build(in, out int) block {
 // randomState is a state in which every lane is somewhere else.
 func randomState(l block, b int) nn.State {
 	s := l.NewState(b)
-	for i := range l.StateWidths() {
+	for i, w := range l.StateWidths() {
 		copy(s[i], random(uint64(50+i), len(s[i]), 0.9))
+		if w == 1 { // a count of steps
+			for k := range s[i] {
+				s[i][k] = 2
+			}
+		}
 	}
 	return s
 }
@@ -137,7 +166,7 @@ func stepLane(l block, state nn.State, x []float32, steps, lanes, lane int) []fl
 
 func TestWindowMayBeCutAnywhere(t *testing.T) {
 	const steps, lanes, in, h = 6, 3, 6, 19
-	for _, c := range cells {
+	for _, c := range append(batchCells, cells...) {
 		t.Run(c.name, func(t *testing.T) {
 			l := c.build(in, h)
 			x := random(9, steps*lanes*in, 1)

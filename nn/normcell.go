@@ -10,6 +10,69 @@ import (
 // normEps is ε in every normalisation, PyTorch's.
 const normEps = 1e-5
 
+// normCell is what all cells with normalised products share.
+type normCell struct {
+	cell
+	nih, nhh *Param // [G·H]: α_ih and α_hh
+}
+
+// newNormCell adds gains that begin at start.
+func newNormCell(c cell, name string, layer int, start float32) normCell {
+	return normCell{
+		cell: c,
+		nih:  newConstant(fmt.Sprintf("%s.norm_ih_l%d", name, layer), start, c.gates*c.hidden),
+		nhh:  newConstant(fmt.Sprintf("%s.norm_hh_l%d", name, layer), start, c.gates*c.hidden),
+	}
+}
+
+// Params returns those of the cell without normalisation, then norm_ih and
+// norm_hh [G·H].
+func (l *normCell) Params() []*Param { return append(l.cell.Params(), l.nih, l.nhh) }
+
+// row is row i of a buffer of preactivations.
+func (l *normCell) row(buf []float32, i int) []float32 {
+	return buf[i*l.stride : i*l.stride+l.gates*l.hidden]
+}
+
+// clearUnits zeroes panels [p0,p1) of every gate in rows of preactivations.
+func (l *normCell) clearUnits(pre []float32, rows, p0, p1 int) {
+	lo, hi := unitRange(p0, p1, l.hidden)
+	for i := range rows {
+		row := l.row(pre, i)
+		for g := range l.gates {
+			clear(row[g*l.hidden+lo : g*l.hidden+hi])
+		}
+	}
+}
+
+// gainGrads adds the gradients of gains and biases, given those of a in t.pre
+// and of u in du.
+func (l *normCell) gainGrads(pool *Pool, t *Tape, du []float32) {
+	rows, n := t.rows(), l.gates*l.hidden
+	columnDots(pool, l.nih.grad(), t.pre, t.xhat, l.stride, rows)
+	columnDots(pool, l.nhh.grad(), du, t.uhat, l.stride, rows)
+	kernel.ColumnSums(pool, l.bih.grad(), t.pre, rows, n, l.stride)
+	if !l.bhh.Frozen {
+		kernel.ColumnSums(pool, l.bhh.grad(), du, rows, n, l.stride)
+	}
+}
+
+// productGrads adds the gradients of the weights, given those of x·W_ih in
+// t.pre and of h₋₁·W_hh in t.draw, and returns dx.
+func (l *normCell) productGrads(pool *Pool, t *Tape) []float32 {
+	n, rows := l.gates*l.hidden, t.rows()
+	kernel.GemmTN(pool, l.wih.grad(), l.in, n, l.in, rows, t.pre, l.stride, t.x, l.in)
+	kernel.GemmTN(pool, l.whh.grad(), l.hidden, n, l.hidden, rows, t.draw, l.stride, t.h, l.hidden)
+	return l.inputGrad(pool, t)
+}
+
+// columnDots adds the column sums of a⊙b, [rows,len(dst)] each, to dst.
+func columnDots(pool *Pool, dst, a, b []float32, ld, rows int) {
+	pool.For(len(dst), 64, func(lo, hi int) {
+		kernel.ColumnDots(dst[lo:hi], a[lo:], ld, b[lo:], ld, rows)
+	})
+}
+
 // layerNormCell is what the layer-normalised cells share. Both sides of a
 // preactivation are normalised by themselves (Ba, Kiros and Hinton 2016):
 //
@@ -20,9 +83,8 @@ const normEps = 1e-5
 // N works on each span of gates of one row, so on one token of one lane, and the
 // biases are the shifts β. What a and u become is the cell's own business.
 type layerNormCell struct {
-	cell
-	nih, nhh *Param // [G·H]: α_ih and α_hh
-	spans    []int  // widths that are normalised together; they sum up to G·H
+	normCell
+	spans []int // widths that are normalised together; they sum up to G·H
 }
 
 func newLayerNormCell(name string, layer, in, hidden int, bias Bias, forget int, spans ...int) layerNormCell {
@@ -31,15 +93,9 @@ func newLayerNormCell(name string, layer, in, hidden int, bias Bias, forget int,
 		spans[i] *= hidden
 		width += spans[i]
 	}
-	c := layerNormCell{cell: newCell(name, layer, in, hidden, bias, forget, width/hidden), spans: spans}
-	c.nih = newConstant(fmt.Sprintf("%s.norm_ih_l%d", name, layer), 1, width)
-	c.nhh = newConstant(fmt.Sprintf("%s.norm_hh_l%d", name, layer), 1, width)
-	return c
+	c := newCell(name, layer, in, hidden, bias, forget, width/hidden)
+	return layerNormCell{newNormCell(c, name, layer, 1), spans}
 }
-
-// Params returns those of the cell without normalisation, then norm_ih and
-// norm_hh [G·H].
-func (l *layerNormCell) Params() []*Param { return append(l.cell.Params(), l.nih, l.nhh) }
 
 // normalize replaces each span of row by N of it and notes what
 // kernel.NormalizeGrad needs.
@@ -57,11 +113,6 @@ func (l *layerNormCell) normalizeGrad(d, row, r []float32) {
 		kernel.NormalizeGrad(d[at:at+n], row[at:at+n], r[i])
 		at += n
 	}
-}
-
-// row is row i of a buffer of preactivations.
-func (l *layerNormCell) row(buf []float32, i int) []float32 {
-	return buf[i*l.stride : i*l.stride+l.gates*l.hidden]
 }
 
 // rates is what normalize noted of row i.
@@ -102,17 +153,6 @@ func (l *layerNormCell) forward(m Mode, t *Tape, x []float32, s State, own func(
 	return t.h[n:]
 }
 
-// clearUnits zeroes panels [p0,p1) of every gate in rows of preactivations.
-func (l *layerNormCell) clearUnits(pre []float32, rows, p0, p1 int) {
-	lo, hi := unitRange(p0, p1, l.hidden)
-	for i := range rows {
-		row := l.row(pre, i)
-		for g := range l.gates {
-			clear(row[g*l.hidden+lo : g*l.hidden+hi])
-		}
-	}
-}
-
 // backward walks the window in reverse. own turns what the tape holds of row i
 // into the gradients of a, in t.pre, and of u, in du's row; next is the
 // gradient of h of the same lane a step earlier, nil at the first step, for
@@ -139,36 +179,15 @@ func (l *layerNormCell) backward(m Mode, t *Tape, dy, du []float32, own func(i i
 			}
 		}
 	})
-	l.sideGrads(m.Pool, t, du)
-	kernel.GemmTN(m.Pool, l.wih.grad(), l.in, l.gates*l.hidden, l.in, rows, t.pre, l.stride, t.x, l.in)
-	kernel.GemmTN(m.Pool, l.whh.grad(), l.hidden, l.gates*l.hidden, l.hidden, rows, t.draw, l.stride, t.h, l.hidden)
-	return l.inputGrad(m.Pool, t)
-}
-
-// sideGrads adds the gradients of gains and biases, and takes t.pre from the
-// gradient of a to that of x·W_ih.
-func (l *layerNormCell) sideGrads(pool *Pool, t *Tape, du []float32) {
-	rows, n := t.rows(), l.gates*l.hidden
-	columnDots(pool, l.nih.grad(), t.pre, t.xhat, l.stride, rows)
-	columnDots(pool, l.nhh.grad(), du, t.uhat, l.stride, rows)
-	kernel.ColumnSums(pool, l.bih.grad(), t.pre, rows, n, l.stride)
-	if !l.bhh.Frozen {
-		kernel.ColumnSums(pool, l.bhh.grad(), du, rows, n, l.stride)
-	}
-	pool.For(rows, 1, func(lo, hi int) {
+	l.gainGrads(m.Pool, t, du)
+	m.Pool.For(rows, 1, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			row := l.row(t.pre, i)
 			kernel.ScaleShift(row, row, l.nih.Value, nil)
 			l.normalizeGrad(row, l.row(t.xhat, i), l.rates(t.rx, i))
 		}
 	})
-}
-
-// columnDots adds the column sums of a⊙b, [rows,len(dst)] each, to dst.
-func columnDots(pool *Pool, dst, a, b []float32, ld, rows int) {
-	pool.For(len(dst), 64, func(lo, hi int) {
-		kernel.ColumnDots(dst[lo:hi], a[lo:], ld, b[lo:], ld, rows)
-	})
+	return l.productGrads(m.Pool, t)
 }
 
 // stepSides computes a and û of one token: a [G·H] with its gain and shift, u

@@ -68,7 +68,8 @@ type Tape struct {
 	rc    []float32
 
 	inner   []Tape    // residual: of its blocks
-	moments []float32 // batch norm: mean, variance and 1/√(σ²+ε), [Width] each
+	moments []float32 // batch norm: mean, variance and 1/√(σ²+ε), [Width] each; in a cell, for each step
+	count   []float32 // batch norm in a cell: [B], steps since the reset before the window
 
 	pool    *Pool
 	barrier *parallel.Barrier // of pool

@@ -158,7 +158,8 @@ func (t *trainer) step() error {
 }
 
 // resetLanes zeroes the state of every lane at the start of a pass, and of
-// single lanes now and then, by a draw that depends on seed, step and lane alone.
+// single lanes now and then, by a draw that depends on seed, step and lane alone;
+// of all lanes together where statistics by position want that.
 func (t *trainer) resetLanes() {
 	if t.batch.Reset {
 		t.state.Reset()
@@ -168,6 +169,12 @@ func (t *trainer) resetLanes() {
 		return
 	}
 	draw := rand.New(rand.NewPCG(t.opts.Seed, uint64(t.run.Step)))
+	if t.m.Config().Norm == lm.RecurrentBatchNorm {
+		if draw.Float64() < t.opts.StateReset {
+			t.state.Reset()
+		}
+		return
+	}
 	for lane := range t.batch.B {
 		if draw.Float64() < t.opts.StateReset {
 			t.m.ResetLane(t.state, lane)

@@ -82,10 +82,20 @@ func TestRunLearns(t *testing.T) {
 // saved state gives the weights, losses and best step of a run never stopped,
 // on other numbers of threads too.
 func TestStoppedRunGoesOnToTheBit(t *testing.T) {
-	for _, name := range []string{"sgd", "asgd", "adam"} {
-		t.Run(name, func(t *testing.T) {
-			o := options()
-			o.Optim = optim.Config{Name: name}
+	batchNorm, recurrentNorm := small, small
+	batchNorm.Norm = lm.BatchNorm
+	recurrentNorm.Norm, recurrentNorm.Cell = lm.RecurrentBatchNorm, lm.LSTM
+	for _, c := range []struct {
+		name, optimizer string
+		small           lm.Config
+	}{
+		{"sgd", "sgd", small}, {"asgd", "asgd", small}, {"adam", "adam", small},
+		{"batch norm", "adam", batchNorm}, {"recurrent batch norm", "adam", recurrentNorm},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o, small := options(), c.small
+			o.Optim = optim.Config{Name: c.optimizer}
+			o.StateReset = 0.1
 			want := model(t, small)
 			o.Threads = 1
 			wantReport, err := train.Run(context.Background(), want, stream(t, counting(1000)), o)

@@ -39,7 +39,7 @@ type Settings struct {
 	Hidden        int     `json:"nhid"`
 	Layers        int     `json:"nlayers"`
 	Tied          bool    `json:"tied"`
-	Norm          string  `json:"norm"` // none, layer, batch
+	Norm          string  `json:"norm"` // none, layer, batch, recurrent-batch
 	Residual      bool    `json:"residual"`
 	Dropout       float64 `json:"dropout"` // sets the layer and output rates
 	DropoutInput  float64 `json:"dropout_input"`
@@ -124,7 +124,7 @@ var flags = []Flag{
 	{"dropout-output", "Model", "dropout before the output", "", func(s *Settings) any { return &s.DropoutOutput }},
 	{"dropout-weight", "Model", "dropout of recurrent weights, one mask a window (AWD-LSTM)", "", func(s *Settings) any { return &s.DropoutWeight }},
 	{"variational", "Model", "one dropout mask a window instead of one a step", "false", func(s *Settings) any { return &s.Variational }},
-	{"norm", "Model", "normalisation: layer (inside the recurrence), batch (of each layer's output)", "none", func(s *Settings) any { return &s.Norm }},
+	{"norm", "Model", "normalisation: layer or recurrent-batch (inside the recurrence), batch (of each layer's output)", "none", func(s *Settings) any { return &s.Norm }},
 	{"residual", "Model", "layers from the second on add their input to their output", "false", func(s *Settings) any { return &s.Residual }},
 	{"nonlinearity", "Model", "of the rnn cell: tanh or relu", "tanh", func(s *Settings) any { return &s.Nonlinearity }},
 	{"gru-reset", "Model", "gru resets before or after the product", "after", func(s *Settings) any { return &s.GRUReset }},
@@ -335,7 +335,7 @@ func (s Settings) Validate() error {
 	oneOf("nonlinearity", s.Nonlinearity, "tanh", "relu")
 	oneOf("gru-reset", s.GRUReset, "before", "after")
 	oneOf("bias", s.Bias, "one", "two")
-	oneOf("norm", s.Norm, "none", "layer", "batch")
+	oneOf("norm", s.Norm, "none", "layer", "batch", "recurrent-batch")
 	oneOf("init", s.Init, "refrain", "pytorch", "keras", "uniform")
 	oneOf("optimizer", s.Optimizer, "adam", "adamw", "sgd", "asgd")
 	oneOf("schedule", s.Schedule, "constant", "zaremba", "cosine", "one-cycle", "wsd", "plateau")
@@ -358,6 +358,12 @@ func (s Settings) Validate() error {
 	}
 	if s.Norm == "layer" && (s.Cell == "lstm-nog" || s.Cell == "gru" && (s.GRUReset == "before" || s.Bias == "one")) {
 		bad("--norm layer goes with --cell rnn, lstm and gru, the last with --gru-reset after; take --norm batch")
+	}
+	if s.Norm == "recurrent-batch" && s.Cell != "" && s.Cell != "lstm" {
+		bad("--norm recurrent-batch goes with --cell lstm; take --norm layer or --norm batch")
+	}
+	if (s.Norm == "batch" || s.Norm == "recurrent-batch") && s.BatchSize == 1 {
+		bad("--norm %s wants several lanes: --batch-size 2 or more", s.Norm)
 	}
 	if s.Residual && s.Given("nlayers") && s.Layers < 2 {
 		bad("--residual connects recurrent layers: it needs --nlayers 2 or more")

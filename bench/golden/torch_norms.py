@@ -2,10 +2,11 @@
 normalisation or residual connections.
 
 Torch has no such recurrent cells, so they are written here from their
-equations, one step at a time, on torch.nn.functional.layer_norm and
-torch.nn.BatchNorm1d, and differentiated by autograd. The fields are those of
-torch_layers.py; "norm" and "residual" are as package lm names them. "weights"
-also hold running statistics before the window, "running" those after it.
+equations, one step at a time, on torch.nn.functional.layer_norm and batch_norm
+and torch.nn.BatchNorm1d, and differentiated by autograd. The fields are those
+of torch_layers.py; "norm" and "residual" are as package lm names them. "weights"
+also hold running statistics before the window where there are any, "running"
+those after it: of a recurrent batch norm one row for each step, taken over.
 
 usage: torch_norms.py FOLDER
 """
@@ -38,7 +39,8 @@ class Cell(torch.nn.Module):
         self.cell, self.norm = cell, norm
         n = GATES[cell] * HIDDEN
         shapes = {"weight_ih": (n, width), "weight_hh": (n, HIDDEN), "bias_ih": (n,), "bias_hh": (n,)}
-        if norm == "layer":
+        self.moments = {}
+        if norm in ("layer", "recurrent-batch"):
             shapes |= {"norm_ih": (n,), "norm_hh": (n,)}
             if cell == "lstm":
                 shapes |= {"norm_c": (HIDDEN,), "norm_c_bias": (HIDDEN,)}
@@ -49,10 +51,20 @@ class Cell(torch.nn.Module):
     def p(self, name):
         return getattr(self, name + self.suffix)
 
+    def batch(self, name, v, shift=None):
+        """Batch norm of one step, whose moments are kept."""
+        mean, var = torch.zeros(v.shape[-1]).double(), torch.zeros(v.shape[-1]).double()
+        y = functional.batch_norm(v, mean, var, self.p(name), shift, training=True, momentum=1)
+        for what, value in (("mean", mean), ("var", var)):
+            self.moments.setdefault(f"{name}_{what}{self.suffix}", []).append(value)
+        return y
+
     def sides(self, x, h):
         a, u = x @ self.p("weight_ih").T, h @ self.p("weight_hh").T
         if self.norm == "layer":
             a, u = spans(self.cell, a, self.p("norm_ih")), spans(self.cell, u, self.p("norm_hh"))
+        elif self.norm == "recurrent-batch":
+            a, u = self.batch("norm_ih", a), self.batch("norm_hh", u)
         return a + self.p("bias_ih"), u + self.p("bias_hh")
 
     def step(self, x, state):
@@ -68,6 +80,8 @@ class Cell(torch.nn.Module):
         squashed = c
         if self.norm == "layer":
             squashed = functional.layer_norm(c, c.shape[-1:], self.p("norm_c"), self.p("norm_c_bias"))
+        elif self.norm == "recurrent-batch":
+            squashed = self.batch("norm_c", c, self.p("norm_c_bias"))
         return torch.sigmoid(o) * torch.tanh(squashed), c
 
 
@@ -112,6 +126,10 @@ def running(model):
     return {public(k): v.clone() for k, v in model.named_buffers() if not k.endswith("num_batches_tracked")}
 
 
+def by_position(model):
+    return {"rnn." + k: torch.stack(v) for cell in model.cells for k, v in cell.moments.items()}
+
+
 def named_state(states, form):
     return {f"{k}_l{i}": form(v.detach().numpy()) for i, s in enumerate(states) for k, v in zip("hc", s)}
 
@@ -144,8 +162,10 @@ def window(folder, name, cell, norm="", residual=False):
         "final": named_state(final, fixture.result),
         "loss": loss.item(),
         "grads": {k: fixture.result(p.grad.numpy()) for k, p in weights.items()},
-        "running": {k: fixture.result(v.numpy()) for k, v in running(model).items()},
+        "running": {k: fixture.result(v.numpy()) for k, v in {**running(model), **by_position(model)}.items()},
     }
+    if norm == "recurrent-batch":
+        fields["final"] |= {f"n_l{i}": fixture.exact([STEPS] * LANES) for i in range(LAYERS)}
     fixture.write(f"{folder}/norm_{name}.json", "torch_norms.py", {"torch": torch.__version__}, SEED, fields)
 
 
@@ -155,6 +175,7 @@ def main(folder):
         window(folder, f"layer_{cell}", cell, norm="layer")
     window(folder, "batch_rnn", "rnn", norm="batch")
     window(folder, "batch_lstm_residual", "lstm", norm="batch", residual=True)
+    window(folder, "recurrent_batch_lstm", "lstm", norm="recurrent-batch")
 
 
 if __name__ == "__main__":
