@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/refrain-lm/refrain/data"
@@ -76,7 +75,7 @@ func (s settings) everySeed(valid string, m measure, args []string) (string, err
 			return "", err
 		}
 		values = append(values, m.of(e))
-		fmt.Fprintf(&b, "| %d | %s | %s | "+m.format+" |\n", seed, planned, t.took.Round(time.Second), m.of(e))
+		fmt.Fprintf(&b, "| %d | %s | %s | "+m.format+" |\n", seed, planned, t.took, m.of(e))
 	}
 	fmt.Fprintf(&b, "| mean | | | "+m.format+" |\n", mean(values))
 	return b.String(), nil
@@ -101,7 +100,7 @@ func poems(s settings) (string, error) {
 		return "", err
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s.\n\n| text | clauses | with 5 or 7 characters |\n|---|--:|--:|\n", planned, t.took.Round(time.Second))
+	fmt.Fprintf(&b, "%s, %s.\n\n| text | clauses | with 5 or 7 characters |\n|---|--:|--:|\n", planned, t.took)
 	row := func(name, text string) {
 		c := clauses(text)
 		fmt.Fprintf(&b, "| %s | %d | %.1f %% |\n", name, len(c), 100*regularShare(c))
@@ -143,7 +142,7 @@ func goSources(s settings) (string, error) {
 	}
 	const length = 5000
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s.\n\n| text | brackets | that balance | longest stretch copied |\n|---|--:|--:|--:|\n", planned, t.took.Round(time.Second))
+	fmt.Fprintf(&b, "%s, %s.\n\n| text | brackets | that balance | longest stretch copied |\n|---|--:|--:|--:|\n", planned, t.took)
 	var copied, first string
 	for seed := 1; seed <= 3; seed++ {
 		written, err := s.program.generate(t.folder, length, seed)

@@ -73,7 +73,7 @@ func run(args []string) error {
 	c := corpora[i]
 	flags := flag.NewFlagSet(c.name, flag.ExitOnError)
 	bin := flags.String("bin", "bin/refrain", "the built `command`; make build makes it")
-	dir := flags.String("dir", "", "`folder` for the models, kept (default: a temporary one, removed)")
+	dir := flags.String("dir", "", "`folder` for the models, kept; runs found there are resumed (default: a temporary one, removed)")
 	results := flags.String("results", "", "Markdown `file` whose section of this corpus is replaced, such as bench/RESULTS.md")
 	seeds := flags.Int("seeds", c.seeds, "seeds 1 to `N`")
 	budget := flags.Duration("time", c.budget, "budget of each run")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -21,18 +22,28 @@ type program struct {
 // trained is a finished run.
 type trained struct {
 	folder string
-	took   time.Duration
+	took   string // from start to end; "resumed" if in several goes
 }
 
-// train runs refrain train with --out name and the arguments.
+// train runs refrain train with --out name and the arguments, or resumes the
+// run that an interrupted measurement left there.
 func (p program) train(name string, args ...string) (trained, error) {
 	folder := filepath.Join(p.dir, name)
+	args = append([]string{"train", "--out", folder}, args...)
+	_, err := os.Stat(filepath.Join(folder, "plan.json"))
+	resumed := err == nil
+	if resumed {
+		args = []string{"train", "--resume", folder}
+	}
 	start := time.Now()
-	out, err := p.run(append([]string{"train", "--out", folder}, args...)...)
+	out, err := p.run(args...)
 	if err != nil {
 		return trained{}, err
 	}
-	took := time.Since(start)
+	took := time.Since(start).Round(time.Second).String()
+	if resumed {
+		took = "resumed"
+	}
 	lines := strings.Split(strings.TrimRight(out, "\n"), "\n")
 	if last := lines[len(lines)-1]; filepath.Clean(last) != folder {
 		return trained{}, fmt.Errorf("refrain train ended its standard output with %q, not the folder %q", last, folder)
