@@ -1,6 +1,7 @@
 # Everything a contributor or a build machine runs. Only Go and make are needed, and a C compiler for race.
 #
 #   make check     all that a change must pass; quiet but for go test's own lines
+#   make test-arm64  the kernels and layers on an emulated arm64 processor (needs qemu-aarch64; skips without)
 #   make race      the tests under the race detector (needs a C compiler)
 #   make bigtext   trains on 2 GB of text under 1 GB of memory; the tests do it with 100 MB
 #   make fuzz      every fuzz target for FUZZTIME (10s) each
@@ -14,6 +15,7 @@ GO          ?= go
 CROSS       := linux/arm64 darwin/arm64 windows/amd64
 MAX_BINARY  := 30000000
 MAX_COLD    := 60
+QEMU        ?= qemu-aarch64
 FUZZTIME    ?= 10s
 BENCHTIME   ?= 200ms
 ASM         := internal/kernel/asm
@@ -22,9 +24,9 @@ STATICCHECK := $(GO) tool -modfile=tools/go.mod staticcheck
 # The product is pure Go; nothing but the race detector may need a C compiler.
 export CGO_ENABLED := 0
 
-.PHONY: check build cross fmt vet lint tidy asm-fresh test test-purego race bigtext fuzz bench benchcmp size asm golden clean
+.PHONY: check build cross fmt vet lint tidy asm-fresh test test-purego test-arm64 race bigtext fuzz bench benchcmp size asm golden clean
 
-check: build binary-size cross fmt vet lint tidy asm-fresh test test-purego
+check: build binary-size cross fmt vet lint tidy asm-fresh test test-purego test-arm64
 
 build:
 	@$(GO) build -trimpath -o bin/ ./cmd/refrain
@@ -69,6 +71,13 @@ test:
 test-purego:
 	@echo "with -tags purego:"
 	@$(GO) test -timeout 15m -tags purego ./...
+
+# TestOneHash trains in one process and holds NEON to the bits of AVX2 and AVX-512.
+test-arm64:
+	@if ! command -v $(QEMU) >/dev/null; then echo "$(QEMU) is not here: the NEON kernels are not tested (Debian: qemu-user)"; else \
+	  echo "on an emulated arm64 processor:"; export GOARCH=arm64; \
+	  $(GO) test -timeout 15m -exec $(QEMU) ./internal/cpu ./internal/kernel ./nn && \
+	  $(GO) test -timeout 15m -exec $(QEMU) -run 'Golden' ./lm && $(GO) test -timeout 15m -exec $(QEMU) -run TestOneHash ./train; fi
 
 race:
 	@CGO_ENABLED=1 $(GO) test -race -timeout 30m ./...

@@ -74,7 +74,7 @@ func TestOneHash(t *testing.T) {
 	out := filepath.Join(dir, "model")
 	c := child{Text: write(t, dir, "book.txt", prose(60)), Out: out, Settings: []string{"steps=20", "nhid=37", "emsize=11", "nlayers=2",
 		"batch-size=3", "bptt=19", "dropout=0.2", "valid-every=10", "save-every=10", "cell=gru"}}
-	if err := c.command(t).Run(); err != nil {
+	if err := c.run(); err != nil {
 		t.Fatal(err)
 	}
 	const want = "5c21ddb5a70f02ded3900bbb16dad2da70833ca387b5962698a2c7eb203c0810"

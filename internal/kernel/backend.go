@@ -2,13 +2,17 @@ package kernel
 
 import "unsafe"
 
-// Name is the implementation that was chosen at start: generic, avx2 or avx512.
+// Name is the implementation that was chosen at start: generic, avx2, avx512
+// or neon.
 func Name() string { return string(path) }
 
 // callLimit is how many elements one call of an elementwise assembly routine
 // gets. The collector cannot stop a goroutine inside assembly, so that calls
 // stay well under a millisecond. It is a multiple of 8.
 const callLimit = 1 << 15
+
+// noAssembly is what a routine panics with that dispatch never reaches.
+const noAssembly = "kernel: this build has no such assembly"
 
 // first is the address that assembly takes for a slice.
 func first(x []float32) *float32 { return unsafe.SliceData(x) }

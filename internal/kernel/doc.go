@@ -8,8 +8,9 @@
 // dimension (ld) that counts elements from one row to the next. A routine is
 // single-threaded unless it takes a *parallel.Pool, where nil means one thread.
 //
-// Three paths exist: plain Go, AVX2 with FMA, and AVX-512, which has larger
-// tiles for products and the AVX2 routines for all else. [setPath] holds the
+// Four paths exist: plain Go; AVX2 with FMA; AVX-512, which has larger tiles for
+// products and the AVX2 routines for all else; and NEON, whose routines the
+// generator translates from the AVX2 ones, two registers for one. [setPath] holds the
 // choice, made once at start by package cpu.
 //
 // # Arithmetic

@@ -3,12 +3,14 @@
 // it, and "make check" fails where the files are not what it writes.
 //
 // Every routine is the AVX2 form of a body with the suffix Generic, and products
-// have tiles with AVX-512 too; the Go files there say what is computed.
+// have tiles with AVX-512 too; the Go files there say what is computed. The NEON
+// routines for arm64 are translations of the AVX2 ones.
 package main
 
 //go:generate go run . -routines gemm -out ../gemm_amd64.s -stubs ../gemm_amd64.go -pkg kernel
 //go:generate go run . -routines gemm512 -out ../gemm512_amd64.s -stubs ../gemm512_amd64.go -pkg kernel
 //go:generate go run . -routines vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel
+//go:generate go run . -routines neon
 //go:generate go run . -routines stubs
 
 import (
@@ -20,7 +22,7 @@ import (
 )
 
 func main() {
-	routines := flag.String("routines", "", "what to write: gemm, gemm512, vector or stubs")
+	routines := flag.String("routines", "", "what to write: gemm, gemm512, vector, neon or stubs")
 	flag.Parse()
 	switch *routines {
 	case "gemm":
@@ -44,12 +46,21 @@ func main() {
 		peaks()
 		Generate()
 	case "stubs":
-		if err := writeOther("../asm_other.go", "../gemm_amd64.go", "../gemm512_amd64.go", "../vector_amd64.go"); err != nil {
-			fmt.Fprintln(os.Stderr, "asm:", err)
-			os.Exit(1)
+		check(writeOther("../asm_other.go", "(!amd64 && !arm64) || purego", "../gemm_amd64.go", "../vector_amd64.go"))
+		check(writeOther("../gemm512_other.go", "!amd64 || purego", "../gemm512_amd64.go"))
+	case "neon":
+		for _, name := range []string{"../gemm", "../vector"} {
+			check(writeNEON(name+"_amd64.s", name+"_amd64.go", name+"_arm64.s", name+"_arm64.go"))
 		}
 	default:
 		flag.Usage()
 		os.Exit(2)
+	}
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "asm:", err)
+		os.Exit(1)
 	}
 }

@@ -1,0 +1,9 @@
+package cpu
+
+// vectorPaths has NEON, which every arm64 processor has.
+func vectorPaths() []Path { return []Path{NEON} }
+
+// brand has no portable source outside amd64.
+func brand() string { return "" }
+
+func features() []string { return []string{"neon"} }
