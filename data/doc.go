@@ -6,7 +6,8 @@
 // times, a piece at a time, so that a text of any size passes through a few
 // megabytes of memory: once to measure what is compressed, once to train a
 // tokenizer on the training part, once to write the ids. The ids lie in one
-// file, [IDs], read with ReadAt. A [Stream] cuts them into lanes and windows.
+// file, [IDs], read with ReadAt. A [Stream] cuts them into lanes and windows;
+// [Documents] makes padded batches of texts that have nothing to do with each other.
 //
 // # Text
 //

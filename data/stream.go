@@ -10,9 +10,30 @@ type Batch struct {
 	T, B    int
 	Inputs  []int32 // [T,B]
 	Targets []int32 // [T,B]
-	// Reset is true for the first window of a pass: what follows doesn't
-	// continue the text before it.
+	// Reset is true where the window does not continue the one before it: for
+	// the first window of a pass, for every window of documents.
 	Reset bool
+}
+
+// Counted is the number of targets that are counted: all but −1.
+func (b *Batch) Counted() int {
+	n := 0
+	for _, id := range b.Targets {
+		if id >= 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// size gives b slices of t steps and lanes rows.
+func (b *Batch) size(t, lanes int) {
+	n := t * lanes
+	if cap(b.Inputs) < n || cap(b.Targets) < n {
+		b.Inputs, b.Targets = make([]int32, n), make([]int32, n)
+	}
+	b.T, b.B = t, lanes
+	b.Inputs, b.Targets = b.Inputs[:n], b.Targets[:n]
 }
 
 // A Cursor is a place in a stream: the window that Next gives next.
@@ -96,15 +117,10 @@ func (s *Stream) Seek(c Cursor) error {
 
 // Next fills b with the next window, reusing its slices.
 func (s *Stream) Next(b *Batch) error {
-	n := s.t * s.b
-	if cap(b.Inputs) < n || cap(b.Targets) < n {
-		b.Inputs, b.Targets = make([]int32, n), make([]int32, n)
-	}
+	b.size(s.t, s.b)
 	if s.lane == nil {
 		s.lane = make([]int32, s.t+1)
 	}
-	b.T, b.B = s.t, s.b
-	b.Inputs, b.Targets = b.Inputs[:n], b.Targets[:n]
 	b.Reset = s.at.Window == 0
 	offset := s.offset(s.at.Pass)
 	length := (s.r.Len() - offset) / int64(s.b)

@@ -243,6 +243,10 @@ type Tape struct {
 	head   nn.HeadTape
 }
 
+// Hits is how many targets of the last [Model.Loss] were the most probable token
+// of their place; over the targets counted, it is the accuracy.
+func (t *Tape) Hits() int { return t.head.Hits() }
+
 func (t *Tape) ended(part string) {
 	if t.Ended != nil {
 		t.Ended(part)

@@ -2,6 +2,8 @@ package nn
 
 import (
 	"fmt"
+	"slices"
+	"sync/atomic"
 
 	"github.com/refrain-lm/refrain/internal/kernel"
 )
@@ -30,7 +32,15 @@ type HeadTape struct {
 	loss   []float32 // [N]
 	dx     []float32 // [N,H]
 	train  bool      // dx is that of the last Loss
+	hits   int       // of the last Loss
+
+	counted []float32 // [n,H]: the rows that have a target, where others have none
+	targets []int32   // [n]: their targets
 }
+
+// Hits is how many targets of the last Loss had the largest logit of their row:
+// accuracy is hits over the targets counted.
+func (t *HeadTape) Hits() int { return t.hits }
 
 const (
 	// minChunk rows keep the products of a chunk large: every chunk reads and
@@ -72,26 +82,61 @@ func (h *Head) Refresh(pool *Pool, train bool) {
 }
 
 // Loss returns the summed loss of x [N,H] against want [N], ids in [0,V), in
-// nats, and how many targets were counted: a target of −1 is not. The sum is
-// taken in float64 in the order of the rows.
+// nats, and how many targets were counted: a target of −1 is not, and its row
+// costs nothing. The sum is taken in float64 in the order of the rows.
 //
 // With m.Train it also adds the gradients of scale·sum to those of the weight
 // and the bias, and keeps that of x for InputGrad.
 func (h *Head) Loss(m Mode, t *HeadTape, x []float32, want []int32, scale float32) (sum float64, n int) {
 	checkLen("Head.Loss", "x", len(x), len(want)*h.width)
 	t.loss = grow(t.loss, len(want))
-	t.train = m.Train
+	t.train, t.hits = m.Train, 0
 	if m.Train {
 		t.dx = grow(t.dx, len(x))
 	}
-	h.chunks(m, t, x, want, scale)
+	rows, targets := t.gather(x, want, h.width)
+	h.chunks(m, t, rows, targets, scale)
+	for _, loss := range t.loss[:len(targets)] {
+		sum += float64(loss)
+	}
+	if len(targets) < len(want) {
+		t.spread(want, len(targets), h.width)
+	}
+	return sum, len(targets)
+}
+
+// gather returns the rows of x [N,width] that have a target, and their targets.
+func (t *HeadTape) gather(x []float32, want []int32, width int) (rows []float32, targets []int32) {
+	if !slices.ContainsFunc(want, func(id int32) bool { return id == -1 }) {
+		return x, want
+	}
+	t.counted, t.targets = t.counted[:0], t.targets[:0]
 	for i, id := range want {
-		if id >= 0 {
-			sum += float64(t.loss[i])
-			n++
+		if id != -1 {
+			t.counted = append(t.counted, at(x, i, width)...)
+			t.targets = append(t.targets, id)
 		}
 	}
-	return sum, n
+	return t.counted, t.targets
+}
+
+// spread moves the first n losses and gradients to the rows that have a target,
+// the last ones first; the other rows become zero.
+func (t *HeadTape) spread(want []int32, n, width int) {
+	for i := len(want) - 1; i >= 0; i-- {
+		if want[i] == -1 {
+			t.loss[i] = 0
+			if t.train {
+				clear(at(t.dx, i, width))
+			}
+			continue
+		}
+		n--
+		t.loss[i] = t.loss[n]
+		if t.train {
+			copy(at(t.dx, i, width), at(t.dx, n, width))
+		}
+	}
 }
 
 // LogProbs writes the log probability, in nats, of each target to out [N]; 0
@@ -121,9 +166,11 @@ func (h *Head) chunk(m Mode, t *HeadTape, x []float32, lo int, want []int32, sca
 	logits := t.logits[:rows*v]
 	kernel.Affine(m.Pool, logits, v, h.b.Value, x, h.width, rows, &h.forward)
 	loss := t.loss[lo : lo+rows]
+	var hits atomic.Int64
 	m.Pool.For(rows, 1, func(i, j int) {
-		kernel.SoftmaxLoss(logits[i*v:j*v], v, want[i:j], loss[i:j], m.Train, scale)
+		hits.Add(int64(kernel.SoftmaxLoss(logits[i*v:j*v], v, want[i:j], loss[i:j], m.Train, scale)))
 	})
+	t.hits += int(hits.Load())
 	if !m.Train {
 		return
 	}

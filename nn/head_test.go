@@ -3,6 +3,7 @@ package nn_test
 import (
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/refrain-lm/refrain/internal/parallel"
@@ -54,13 +55,16 @@ func TestHeadLossAgainstEquations(t *testing.T) {
 	const rows, vocab, width = 150, 9000, 5
 	h, w, b := newHead(vocab, width)
 	x, want := random(3, rows*width, 1), targets(rows, vocab)
+	b.Value[want[2]] = 12 // one hit at least
+	h.Refresh(nil, false)
 	var tape nn.HeadTape
 	sum, n := h.Loss(nn.Mode{}, &tape, x, want, 0)
+	hits := tape.Hits()
 	out := make([]float32, rows)
 	h.LogProbs(nn.Mode{}, &tape, x, want, out)
 
 	var wantSum float64
-	var wantN int
+	var wantN, wantHits int
 	for i, id := range want {
 		logits := make([]float64, vocab)
 		var total float64
@@ -73,10 +77,16 @@ func TestHeadLossAgainstEquations(t *testing.T) {
 			loss = math.Log(total) - logits[id]
 			wantSum += loss
 			wantN++
+			if logits[id] == slices.Max(logits) {
+				wantHits++
+			}
 		}
 		if !near(out[i], -loss, 1e-6, 1e-6) {
 			t.Errorf("row %d: log probability %v, want %v", i, out[i], -loss)
 		}
+	}
+	if hits != wantHits || hits == 0 {
+		t.Errorf("%d hits, want %d", hits, wantHits)
 	}
 	if n != wantN || math.Abs(sum-wantSum) > 1e-6*wantSum {
 		t.Errorf("loss %v of %d targets, want %v of %d", sum, n, wantSum, wantN)

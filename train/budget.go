@@ -36,11 +36,10 @@ func (t *trainer) replan() {
 	}
 	left := time.Until(b.Deadline) - b.Reserve
 	done := time.Since(t.begun)
-	steps := t.tokens / int64(len(t.batch.Inputs))
-	if done < 2*time.Second || steps < 10 {
+	if done < 2*time.Second || t.steps < 10 {
 		return
 	}
-	perStep := float64(done) / float64(steps) // validation and saving included
+	perStep := float64(done) / float64(t.steps) // validation and saving included
 	fit := max(0, int64(float64(left)/perStep))
 	planned := t.run.Steps - t.run.Step
 	if diff := float64(fit - planned); diff*diff < 0.0004*float64(planned*planned) {

@@ -1,7 +1,8 @@
 // Package train is the training loop and everything around it: the plan, the
 // time budget, validation, checkpoints, resuming.
 //
-// [Run] is the loop, on a model and a stream of windows, with everything in
+// [Run] is the loop, on a model and a [Feed] of windows (data.Stream,
+// data.Documents), with everything in
 // memory unless told otherwise:
 //
 //	report, err := train.Run(ctx, model, stream, train.Options{Steps: 1000, Valid: valid})

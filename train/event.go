@@ -38,6 +38,8 @@ type Event struct {
 	Step, Steps     int64
 	Pass            float64 // passes over the training text so far
 	Loss, Valid     float64 // NaN where there is none
+	Accuracy        float64 // share of the targets behind Loss that were the model's first choice; NaN where there is none
+	ValidAccuracy   float64 // of those behind Valid
 	Best            bool
 	LR, Norm        float64 // learning rate; gradient norm before clipping
 	TokensPerSecond float64
@@ -55,6 +57,8 @@ type record struct {
 	Pass    float64  `json:"pass"`
 	Loss    *float64 `json:"loss,omitempty"`
 	Valid   *float64 `json:"valid,omitempty"`
+	Hits    *float64 `json:"accuracy,omitempty"`
+	VHits   *float64 `json:"valid_accuracy,omitempty"`
 	Best    bool     `json:"best,omitempty"`
 	LR      float64  `json:"lr,omitempty"`
 	Norm    *float64 `json:"norm,omitempty"`
@@ -76,7 +80,7 @@ func finite(v float64) *float64 {
 // MarshalJSON writes the event as one flat object; losses that are not there are left out.
 func (e Event) MarshalJSON() ([]byte, error) {
 	r := record{Kind: e.Kind, Step: e.Step, Steps: e.Steps, Pass: e.Pass, Loss: finite(e.Loss), Valid: finite(e.Valid),
-		Best: e.Best, LR: e.LR, Norm: finite(e.Norm), Rate: e.TokensPerSecond, Elapsed: e.Elapsed.Seconds(),
+		Hits: finite(e.Accuracy), VHits: finite(e.ValidAccuracy), Best: e.Best, LR: e.LR, Norm: finite(e.Norm), Rate: e.TokensPerSecond, Elapsed: e.Elapsed.Seconds(),
 		Left: e.Left.Seconds(), Text: e.Text, Done: e.Done, Total: e.Total}
 	if !e.Time.IsZero() {
 		r.Time = e.Time.UTC().Format(time.RFC3339Nano)
@@ -97,6 +101,7 @@ func (e *Event) UnmarshalJSON(raw []byte) error {
 		return *p
 	}
 	*e = Event{Kind: r.Kind, Step: r.Step, Steps: r.Steps, Pass: r.Pass, Loss: nan(r.Loss), Valid: nan(r.Valid), Best: r.Best,
+		Accuracy: nan(r.Hits), ValidAccuracy: nan(r.VHits),
 		LR: r.LR, Norm: nan(r.Norm), TokensPerSecond: r.Rate, Text: r.Text, Done: r.Done, Total: r.Total,
 		Elapsed: time.Duration(r.Elapsed * float64(time.Second)), Left: time.Duration(r.Left * float64(time.Second))}
 	if r.Time != "" {

@@ -76,7 +76,7 @@ func parseState(raw []byte) (RunState, error) {
 		return r, err
 	}
 	possible := r.Step >= 0 && r.Steps >= 0 && r.OptSteps >= 0 && r.Averaged >= 0 && r.Validated >= 0 && r.BestStep >= -1 &&
-		r.Waited >= 0 && r.LossCount >= 0 && r.Divergences >= 0 && r.LRScale > 0 && r.LRScale <= 1
+		r.Waited >= 0 && r.LossCount >= 0 && r.Hits >= 0 && r.Divergences >= 0 && r.LRScale > 0 && r.LRScale <= 1
 	if !possible {
 		return r, errors.New("a number in it is out of range; remove this checkpoint to go on from the one before")
 	}

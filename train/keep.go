@@ -31,6 +31,7 @@ type RunState struct {
 	SmoothMin   float64       `json:"smooth_min"`
 	LossSum     float64       `json:"loss_sum"` // of the report interval under way
 	LossCount   int           `json:"loss_count"`
+	Hits        int           `json:"hits"`
 }
 
 // Snapshot is everything a run needs to go on to the bit: weights, optimizer,
@@ -149,8 +150,8 @@ func (t *trainer) save() error {
 		return err
 	}
 	r := t.run
-	r.Cursor, r.OptSteps = t.stream.Cursor(), t.opt.Steps()
-	r.LossSum, r.LossCount = t.lossSum, t.lossCount
+	r.Cursor, r.OptSteps = t.feed.Cursor(), t.opt.Steps()
+	r.LossSum, r.LossCount, r.Hits = t.lossSum, t.lossCount, t.hits
 	if t.tail {
 		r.Averaged = t.avg.Count()
 	}
@@ -182,7 +183,7 @@ func (t *trainer) restore() (found bool, err error) {
 		}
 		copy(a.Data, from)
 	}
-	if err := t.stream.Seek(s.Run.Cursor); err != nil {
+	if err := t.feed.Seek(s.Run.Cursor); err != nil {
 		return false, fmt.Errorf("train: checkpoint of step %d: %w", s.Run.Step, err)
 	}
 	t.run, t.saved = s.Run, s.Run.Step
@@ -193,7 +194,7 @@ func (t *trainer) restore() (found bool, err error) {
 	if t.run.Step <= t.opts.From {
 		t.beginPhase()
 	}
-	t.lossSum, t.lossCount = s.Run.LossSum, s.Run.LossCount
+	t.lossSum, t.lossCount, t.hits = s.Run.LossSum, s.Run.LossCount, s.Run.Hits
 	t.m.Refresh(t.pool, true)
 	return true, nil
 }

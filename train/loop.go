@@ -33,8 +33,9 @@ type Options struct {
 	StateReset float64        // chance that a lane begins a window from a zero state, so that the model knows how texts begin (Melis et al. 2018)
 	Seed       uint64         // dropout masks
 	Threads    int            // 0: all cores; changes no bit
-	Valid      data.Reader    // validation ids; nil: the last weights are the best
+	Valid      data.Reader    // validation ids, read as one text; nil with ValidFeed nil: the last weights are the best
 	ValidMax   int64          // validate on so many ids at most; 0: all
+	ValidFeed  Feed           // validates on one pass of it instead of Valid
 	Patience   int            // stop after so many validations without a best; 0: never
 	On         func(Event)    // onlooker; nil: none
 	Keep       Keeper         // where states go; nil: memory
@@ -55,6 +56,17 @@ type Report struct {
 	Elapsed  time.Duration // of this call
 }
 
+// A Feed gives training windows without end, pass after pass. Where Reset says
+// so a window begins with zero states, else with those that the one before left.
+// [data.Stream] and [data.Documents] are feeds.
+type Feed interface {
+	Next(*data.Batch) error
+	Cursor() data.Cursor // the window that Next gives next
+	Seek(data.Cursor) error
+	Windows() int64 // of a pass
+	Lanes() int     // of every window
+}
+
 // Run trains m on s and leaves the best weights in it. On cancellation it
 // saves its state with o.Keep and returns ErrStopped.
 //
@@ -65,7 +77,7 @@ type Report struct {
 //
 // A save that fails on the way is a warning, and the next one tries again: what
 // was saved before is whole. The first and the last save must succeed.
-func Run(ctx context.Context, m *lm.Model, s *data.Stream, o Options) (Report, error) {
+func Run(ctx context.Context, m *lm.Model, s Feed, o Options) (Report, error) {
 	pool := nn.NewPool(o.Threads)
 	defer pool.Close()
 	t, err := newTrainer(m, s, o, pool)
@@ -123,7 +135,7 @@ func (t *trainer) due(every int64) bool {
 
 // step trains on one window.
 func (t *trainer) step() error {
-	if err := t.stream.Next(&t.batch); err != nil {
+	if err := t.feed.Next(&t.batch); err != nil {
 		return fmt.Errorf("train: %w", err)
 	}
 	t.resetLanes()
@@ -132,7 +144,7 @@ func (t *trainer) step() error {
 	}
 	t.tape.Mode.Pool, t.tape.Mode.Train = t.pool, true
 	t.tape.Mode.Seed, t.tape.Mode.Step = t.opts.Seed, uint64(t.run.Step)
-	t.tape.Scale = 1 / float32(len(t.batch.Inputs))
+	t.tape.Scale = 1 / float32(t.batch.Counted())
 	if t.opts.SumTime {
 		t.tape.Scale = 1 / float32(t.batch.B)
 	}
@@ -144,7 +156,9 @@ func (t *trainer) step() error {
 	t.norm = optim.GlobalNorm(t.pool, t.params)
 	t.lossSum += sum
 	t.lossCount += n
+	t.hits += t.tape.Hits()
 	t.tokens += int64(n)
+	t.steps++
 	t.run.Step++
 	if math.IsNaN(t.norm) || math.IsInf(t.norm, 0) {
 		t.stepLoss = math.NaN()
@@ -256,36 +270,34 @@ func (t *trainer) validate(ctx context.Context) error {
 		t.swapAverage()
 		defer t.swapAverage()
 	}
-	loss, best, err := t.measure(ctx)
+	s, best, err := t.measure(ctx)
 	if err != nil {
 		return err
 	}
 	t.run.Validated = t.run.Step
 	t.saved = min(t.saved, t.run.Step-1) // what was saved here before does not know of it
 	if t.opts.Schedule.Name == "plateau" {
-		t.run.Plateau.Observe(t.opts.Schedule, loss)
+		t.run.Plateau.Observe(t.opts.Schedule, s.loss)
 	}
-	e := t.event(EventValid)
-	e.Valid, e.Best = loss, best
-	t.emit(e)
+	t.emitValid(s, best)
 	return nil
 }
 
 // measure validates the weights as they are and keeps the model if its loss is
 // the lowest so far.
-func (t *trainer) measure(ctx context.Context) (loss float64, best bool, err error) {
-	if loss, err = t.valid.loss(ctx, t.m, t.tape.Mode); err != nil {
-		return 0, false, err
+func (t *trainer) measure(ctx context.Context) (s score, best bool, err error) {
+	if s, err = t.valid.measure(ctx, t.m, t.tape.Mode); err != nil {
+		return s, false, err
 	}
-	if !(loss < t.run.Best) {
+	if !(s.loss < t.run.Best) {
 		t.run.Waited++
-		return loss, false, nil
+		return s, false, nil
 	}
-	t.run.Best, t.run.BestStep, t.run.Waited = loss, t.run.Step, 0
+	t.run.Best, t.run.BestStep, t.run.Waited = s.loss, t.run.Step, 0
 	if err := t.keepBest(t.m.Tensors()); err != nil {
 		t.goOn(err)
 	}
-	return loss, true, nil
+	return s, true, nil
 }
 
 // averaged reports whether there is a mean of weights to look at.
@@ -308,13 +320,11 @@ func (t *trainer) finish() (Report, error) {
 		return t.report(), t.keepBest(t.m.Tensors())
 	}
 	if swapped {
-		loss, best, err := t.measure(context.Background())
+		s, best, err := t.measure(context.Background())
 		if err != nil {
 			return t.report(), err
 		}
-		e := t.event(EventValid)
-		e.Valid, e.Best = loss, best
-		t.emit(e)
+		t.emitValid(s, best)
 	}
 	if err := t.keepWaiting(); err != nil {
 		return t.report(), err

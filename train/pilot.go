@@ -26,7 +26,7 @@ func (p *Plan) pilot(cfg lm.Config, train data.Reader, spend time.Duration) (flo
 	if err != nil {
 		return 0, fmt.Errorf("train: %w", err)
 	}
-	t := &trainer{m: m, stream: stream, pool: parallel.New(s.Threads), begun: time.Now(), reported: time.Now()}
+	t := &trainer{m: m, feed: stream, pool: parallel.New(s.Threads), begun: time.Now(), reported: time.Now()}
 	defer t.pool.Close()
 	t.opts = Options{Steps: math.MaxInt64, Clip: s.Clip, Schedule: optim.Schedule{Name: "constant", LR: 1e-4}, ReportEvery: math.MaxInt64}
 	t.opts.Optim = optim.Config{Name: s.Optimizer}

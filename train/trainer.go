@@ -16,14 +16,14 @@ import (
 // trainer is the state of Run.
 type trainer struct {
 	m      *lm.Model
-	stream *data.Stream
+	feed   Feed
 	opts   Options
 	pool   *nn.Pool
 	opt    optim.Optimizer
 	params []optim.Slice
 	avg    *optim.Average
-	tail   bool // avg is a mean of the run's tail, measured once at its end; else asgd's, measured throughout
-	valid  *validator
+	tail   bool       // avg is a mean of the run's tail, measured once at its end; else asgd's, measured throughout
+	valid  validation // nil: none
 	keep   Keeper
 
 	tape  lm.Tape
@@ -37,29 +37,29 @@ type trainer struct {
 
 	lossSum   float64 // since the last report
 	lossCount int
+	hits      int
 	stepLoss  float64
 	norm      float64
 	begun     time.Time
-	tokens    int64
+	tokens    int64 // of this call
+	steps     int64
 	reported  time.Time
 	reportTok int64
 }
 
-func newTrainer(m *lm.Model, s *data.Stream, o Options, pool *nn.Pool) (*trainer, error) {
+func newTrainer(m *lm.Model, s Feed, o Options, pool *nn.Pool) (*trainer, error) {
 	if o.Steps < 1 {
 		return nil, errors.New("train: Options.Steps is not set")
 	}
 	o = o.withDefaults()
-	t := &trainer{m: m, stream: s, opts: o, keep: o.Keep, pool: pool, begun: time.Now(), reported: time.Now()}
+	t := &trainer{m: m, feed: s, opts: o, keep: o.Keep, pool: pool, begun: time.Now(), reported: time.Now()}
 	t.prepareParams()
 	var err error
 	if err := t.prepareOptimizer(); err != nil {
 		return nil, err
 	}
-	if o.Valid != nil {
-		if t.valid, err = newValidator(o.Valid, o.ValidMax); err != nil {
-			return nil, err
-		}
+	if t.valid, err = o.validation(); err != nil {
+		return nil, err
 	}
 	t.state = m.NewState(s.Lanes())
 	t.run = RunState{Steps: o.Steps, LRScale: 1, Best: math.MaxFloat64, BestStep: -1, SmoothMin: math.MaxFloat64}
@@ -131,13 +131,13 @@ func (t *trainer) report() Report {
 
 // event fills in where the run stands.
 func (t *trainer) event(kind string) Event {
-	e := Event{Kind: kind, Time: time.Now(), Step: t.run.Step, Steps: t.run.Steps, Loss: math.NaN(), Valid: math.NaN(), Norm: math.NaN(),
-		Elapsed: time.Since(t.begun)}
-	if w := t.stream.Windows(); w > 0 {
+	e := Event{Kind: kind, Time: time.Now(), Step: t.run.Step, Steps: t.run.Steps, Elapsed: time.Since(t.begun),
+		Loss: math.NaN(), Valid: math.NaN(), Norm: math.NaN(), Accuracy: math.NaN(), ValidAccuracy: math.NaN()}
+	if w := t.feed.Windows(); w > 0 {
 		e.Pass = float64(t.run.Step) / float64(w)
 	}
-	if t.tokens > 0 {
-		e.Left = time.Duration(float64(e.Elapsed) / float64(t.tokens) * float64(t.run.Steps-t.run.Step) * float64(len(t.batch.Inputs)))
+	if t.steps > 0 {
+		e.Left = time.Duration(float64(e.Elapsed) / float64(t.steps) * float64(t.run.Steps-t.run.Step))
 	}
 	return e
 }
@@ -145,8 +145,15 @@ func (t *trainer) event(kind string) Event {
 func (t *trainer) emitStep() {
 	e := t.event(EventStep)
 	e.Loss, e.LR, e.Norm = t.lossSum/float64(t.lossCount), t.rate(), t.norm
+	e.Accuracy = float64(t.hits) / float64(t.lossCount)
 	e.TokensPerSecond = float64(t.tokens-t.reportTok) / max(1e-9, time.Since(t.reported).Seconds())
-	t.lossSum, t.lossCount, t.reported, t.reportTok = 0, 0, time.Now(), t.tokens
+	t.lossSum, t.lossCount, t.hits, t.reported, t.reportTok = 0, 0, 0, time.Now(), t.tokens
+	t.emit(e)
+}
+
+func (t *trainer) emitValid(s score, best bool) {
+	e := t.event(EventValid)
+	e.Valid, e.ValidAccuracy, e.Best = s.loss, s.accuracy, best
 	t.emit(e)
 }
 

@@ -15,6 +15,79 @@ const (
 	validWindow = 128 // tokens a lane and product; changes no bit
 )
 
+// validation measures the weights of a run as they are.
+type validation interface {
+	measure(ctx context.Context, m *lm.Model, mode nn.Mode) (score, error)
+}
+
+// score is what a validation finds.
+type score struct {
+	loss     float64 // nats a counted target
+	accuracy float64 // share of them that were the model's first choice
+}
+
+// validation is what the options ask for, nil for none.
+func (o Options) validation() (validation, error) {
+	switch {
+	case o.ValidFeed != nil:
+		return &feedValidator{feed: o.ValidFeed}, nil
+	case o.Valid != nil:
+		return newValidator(o.Valid, o.ValidMax)
+	}
+	return nil, nil
+}
+
+// tally adds up windows.
+type tally struct {
+	nll   float64
+	count int
+	hits  int
+}
+
+func (s *tally) add(m *lm.Model, t *lm.Tape, in, want []int32, state *lm.State) {
+	nll, n := m.Loss(t, in, want, state)
+	s.nll += nll
+	s.count += n
+	s.hits += t.Hits()
+}
+
+func (s *tally) score() score {
+	return score{loss: s.nll / float64(s.count), accuracy: float64(s.hits) / float64(s.count)}
+}
+
+// feedValidator measures a model on one pass of a feed.
+type feedValidator struct {
+	feed  Feed
+	tape  lm.Tape
+	state *lm.State
+	batch data.Batch
+}
+
+func (v *feedValidator) measure(ctx context.Context, m *lm.Model, mode nn.Mode) (score, error) {
+	mode.Train = false
+	v.tape.Mode = mode
+	if v.state == nil {
+		v.state = m.NewState(v.feed.Lanes())
+	}
+	if err := v.feed.Seek(data.Cursor{}); err != nil {
+		return score{}, fmt.Errorf("train: validation part: %w", err)
+	}
+	var all tally
+	for range v.feed.Windows() {
+		if err := ctx.Err(); err != nil {
+			return score{}, err
+		}
+		if err := v.feed.Next(&v.batch); err != nil {
+			return score{}, fmt.Errorf("train: validation part: %w", err)
+		}
+		if v.batch.Reset {
+			v.state.Reset()
+		}
+		all.add(m, &v.tape, v.batch.Inputs, v.batch.Targets, v.state)
+	}
+	return all.score(), nil
+}
+
 // validator measures a model on fixed chunks of the validation part. Chunk l
 // covers the targets l·chunk+1 … (l+1)·chunk and starts up to validWarmup
 // tokens earlier from a zero state; those are read but not counted. Its loss
@@ -52,28 +125,24 @@ func (v *validator) steps() int64 {
 	return v.chunk + validWarmup
 }
 
-// loss returns nats a counted target.
-func (v *validator) loss(ctx context.Context, m *lm.Model, mode nn.Mode) (float64, error) {
+func (v *validator) measure(ctx context.Context, m *lm.Model, mode nn.Mode) (score, error) {
 	mode.Train = false
 	v.tape.Mode = mode
 	if v.state == nil {
 		v.state = m.NewState(v.lanes)
 	}
 	v.state.Reset()
-	var sum float64
-	var count int
+	var all tally
 	for t0 := int64(0); t0 < v.steps(); t0 += validWindow {
 		if err := ctx.Err(); err != nil {
-			return 0, err
+			return score{}, err
 		}
 		if err := v.fill(t0, int(min(validWindow, v.steps()-t0))); err != nil {
-			return 0, fmt.Errorf("train: validation part: %w", err)
+			return score{}, fmt.Errorf("train: validation part: %w", err)
 		}
-		s, n := m.Loss(&v.tape, v.in, v.want, v.state)
-		sum += s
-		count += n
+		all.add(m, &v.tape, v.in, v.want, v.state)
 	}
-	return sum / float64(count), nil
+	return all.score(), nil
 }
 
 // fill makes the window of time steps t0 to t0+n, reading no more than it: the

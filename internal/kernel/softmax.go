@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // SoftmaxLoss takes rows of n logits, len(want) of them one after another, and
@@ -13,7 +14,10 @@ import (
 // With grad, each row becomes scale·(softmax − onehot(want[i])), the gradient of
 // scale·Σ loss. A row with want[i] = −1 is not counted: its loss is 0 and its
 // gradient zero. Without grad the contents of the rows are unspecified after.
-func SoftmaxLoss(logits []float32, n int, want []int32, loss []float32, grad bool, scale float32) {
+//
+// It returns the number of hits: rows whose largest logit is the wanted one, the
+// first of equals, as argmax has it.
+func SoftmaxLoss(logits []float32, n int, want []int32, loss []float32, grad bool, scale float32) (hits int) {
 	if n < 1 {
 		panic(fmt.Sprintf("kernel: SoftmaxLoss: rows of %d logits, want at least 1", n))
 	}
@@ -32,6 +36,9 @@ func SoftmaxLoss(logits []float32, n int, want []int32, loss []float32, grad boo
 			continue
 		}
 		largest, wanted := maxElement(row), row[id]
+		if wanted == largest && !slices.Contains(row[:id], largest) {
+			hits++
+		}
 		if !grad {
 			loss[i] = logSum(sumExp(row, largest), largest, wanted)
 			continue
@@ -41,6 +48,7 @@ func SoftmaxLoss(logits []float32, n int, want []int32, loss []float32, grad boo
 		Scale(row, scale/sum)
 		row[id] -= scale
 	}
+	return hits
 }
 
 // LogSumExp returns log Σ exp(row[j]), and −Inf for an empty row.

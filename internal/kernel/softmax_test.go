@@ -53,6 +53,33 @@ func TestSoftmaxLoss(t *testing.T) {
 	})
 }
 
+// TestSoftmaxLossHits: hits are rows whose largest logit is the wanted one, the
+// first of equals; NaN is none.
+func TestSoftmaxLossHits(t *testing.T) {
+	nan := float32(math.NaN())
+	eachBackend(t, func(t *testing.T) {
+		for _, c := range []struct {
+			name string
+			row  []float32
+			want int32
+			hits int
+		}{
+			{"largest", []float32{1, 3, 2}, 1, 1},
+			{"not the largest", []float32{1, 3, 2}, 2, 0},
+			{"first of equals", []float32{0, 0, 0}, 0, 1},
+			{"second of equals", []float32{0, 0, 0}, 1, 0},
+			{"not counted", []float32{1, 3, 2}, -1, 0},
+			{"NaN", []float32{nan, 3, 2}, 0, 0},
+		} {
+			for _, grad := range []bool{false, true} {
+				if got := kernel.SoftmaxLoss(append([]float32(nil), c.row...), len(c.row), []int32{c.want}, make([]float32, 1), grad, 1); got != c.hits {
+					t.Errorf("%s, grad %v: %d hits, want %d", c.name, grad, got, c.hits)
+				}
+			}
+		}
+	})
+}
+
 func TestLogSumExpAndSoftmax(t *testing.T) {
 	eachBackend(t, func(t *testing.T) {
 		r := newRand(2)
