@@ -11,8 +11,5 @@ func Name() string { return string(path) }
 // stay well under a millisecond. It is a multiple of 8.
 const callLimit = 1 << 15
 
-// noAssembly is what a routine panics with that dispatch never reaches.
-const noAssembly = "kernel: this build has no such assembly"
-
 // first is the address that assembly takes for a slice.
 func first(x []float32) *float32 { return unsafe.SliceData(x) }

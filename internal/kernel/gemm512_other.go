@@ -4,6 +4,8 @@
 
 package kernel
 
+const noAssembly = "kernel: this build has no such assembly"
+
 func wide4x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }

@@ -213,20 +213,21 @@ func moveMasked(n *neon, args []string) error {
 		return err
 	}
 	if to, _, err := vector(args[2]); err == nil {
+		err := n.locateToChange(args[0])
 		for h := range 2 {
 			n.emit("VEOR V%d.B16, V%d.B16, V%d.B16", scratch+h, scratch+h, scratch+h)
 		}
-		if err := n.masked(args[0], mask, func(v, lane int) { n.emit("VLD1 (%s), V%d.S[%d]", address, scratch+v, lane) }); err != nil {
-			return err
-		}
+		n.emit("LOADMASKED(V%d, V%d)", mask, mask+1)
 		n.copyPair(scratch, to)
-		return nil
+		return err
 	}
 	from, _, err := vector(args[0])
 	if err != nil {
 		return err
 	}
-	return n.masked(args[2], mask, func(v, lane int) { n.emit("VST1 V%d.S[%d], (%s)", from+v, lane, address) })
+	err = n.locateToChange(args[2])
+	n.emit("STOREMASKED(V%d, V%d, V%d, V%d)", from, from+1, mask, mask+1)
+	return err
 }
 
 // three are the pairs of an instruction b, a, d, which is d = a op b.
