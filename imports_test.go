@@ -24,8 +24,8 @@ var tiers = map[string]int{
 	"compare/report": 6,
 	"serve":          5, "compare": 5,
 	"train": 4, "internal/speed": 4,
-	"eval": 3,
-	"lm":   2, "ngram": 2, "embedding": 2,
+	"eval": 3, "probe": 3,
+	"lm": 2, "ngram": 2, "embedding": 2,
 	"nn": 1, "optim": 1, "sample": 1, "checkpoint": 1,
 	"internal/kernel": 0, "internal/parallel": 0, "internal/cpu": 0, "internal/typo": 0, "internal/webui": 0, "tokenizer": 0, "data": 0,
 }

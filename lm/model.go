@@ -237,6 +237,10 @@ type Tape struct {
 	// measuring: "embedding", "layers", "output", "layers back",
 	// "embedding back".
 	Ended func(part string)
+	// Trace, if not nil, has an element for each recurrent layer, from the bottom
+	// up, which receives what the layer does in each window: states and gates
+	// from Loss and LogProbs, the gradients of the states from Backward.
+	Trace []nn.Trace
 
 	embed  nn.EmbeddingTape
 	blocks []nn.Tape
@@ -282,6 +286,7 @@ func (m *Model) forward(t *Tape, in []int32, s *State) []float32 {
 	if t.blocks == nil {
 		t.blocks = make([]nn.Tape, len(m.blocks))
 	}
+	m.trace(t)
 	x := m.embed.Forward(t.Mode, &t.embed, in)
 	t.ended("embedding")
 	for i, b := range m.blocks {
@@ -289,6 +294,19 @@ func (m *Model) forward(t *Tape, in []int32, s *State) []float32 {
 	}
 	t.ended("layers")
 	return x
+}
+
+// trace gives the recurrent layers their places in t.Trace.
+func (m *Model) trace(t *Tape) {
+	layer := 0
+	for i, b := range m.blocks {
+		if t.Trace == nil || len(b.StateWidths()) == 0 {
+			t.blocks[i].Trace = nil
+			continue
+		}
+		t.blocks[i].Trace = &t.Trace[layer]
+		layer++
+	}
 }
 
 // Backward adds the gradients of the last Loss on t to every Param.Grad.

@@ -239,6 +239,7 @@ func (l *BatchNormLSTM) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
 			t.barrier.Wait() // the product needs all units of step s+1
 			kernel.Gemm(dh, width, at(t.draw, s+1, b*l.stride), l.stride, b, &l.back[0], p0, p1)
 		}
+		t.traceBackward(s, 0, b, lo, hi, dh, t.dc)
 		for k := range b {
 			i := s*b + k
 			_, _, _, o := lstmGates(l.row(t.pre, i), width, lo, hi)

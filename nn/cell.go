@@ -147,6 +147,7 @@ func (c *cell) beginState(t *Tape, buf, state []float32) []float32 {
 // endState carries the state after the window over.
 func (c *cell) endState(t *Tape, buf, state []float32) {
 	copy(state, buf[t.rows()*c.hidden:])
+	c.traceForward(t, buf)
 }
 
 // at returns step s of a buffer of steps of n values each.

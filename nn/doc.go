@@ -32,6 +32,9 @@
 // A block is read-only to Forward and Step, so any number of goroutines may
 // use one block, each with its own Tape and State.
 //
+// A [Trace] on a tape keeps a window's gates, states and the gradients of its
+// states, which is what package probe looks at.
+//
 // # Bits
 //
 // Every element of a product is one chain of fused multiply-adds with the

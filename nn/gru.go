@@ -180,6 +180,7 @@ func (l *GRU) backwardAfter(t *Tape, dy []float32, p0, p1 int) {
 			l.later(t, dy, s, p0, p1)
 			kernel.Gemm(dh, width, at(t.aux, s+1, b), width, t.lanes, &l.back[1], p0, p1)
 		}
+		t.traceBackward(s, 0, t.lanes, lo, hi, dh, nil)
 		for k, row := 0, 0; k < b; k, row = k+width, row+l.stride {
 			r, z, n := threeGates(pre[row:], width, lo, hi)
 			own := dh[k+lo : k+hi]
@@ -198,6 +199,7 @@ func (l *GRU) backwardBefore(t *Tape, dy []float32, p0, p1 int) {
 			t.barrier.Wait() // the product needs dr and dz of all units of step s+1
 			l.later(t, dy, s, p0, p1)
 		}
+		t.traceBackward(s, 0, t.lanes, lo, hi, dh, nil)
 		for k, row := 0, 0; k < b; k, row = k+width, row+l.stride {
 			_, z, n := threeGates(pre[row:], width, lo, hi)
 			own := dh[k+lo : k+hi]

@@ -86,6 +86,7 @@ func (l *LSTM) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
 			t.barrier.Wait() // the product needs all units of step s+1
 			kernel.Gemm(dh, width, at(t.pre, s+1, t.lanes*l.stride), l.stride, t.lanes, &l.back[0], p0, p1)
 		}
+		t.traceBackward(s, 0, t.lanes, lo, hi, dh, t.dc)
 		for k, row := 0, 0; k < n; k, row = k+width, row+l.stride {
 			i, f, g, o := lstmGates(pre[row:], width, lo, hi)
 			kernel.LSTMGrad(i, f, g, o, cPrev[k+lo:k+hi], tanhC[k+lo:k+hi], dh[k+lo:k+hi], t.dc[k+lo:k+hi])

@@ -167,6 +167,7 @@ func (l *layerNormCell) backward(m Mode, t *Tape, dy, du []float32, own func(i i
 				kernel.Gemm(at(dy, s, n), l.hidden, at(t.draw, s+1, t.lanes*l.stride), l.stride, t.lanes, &l.back[0], p0, p1)
 				t.barrier.Wait()
 			}
+			t.traceBackward(s, lane0, lane1, 0, l.hidden, at(dy, s, n), t.dc)
 			for lane := lane0; lane < lane1; lane++ {
 				i := s*t.lanes + lane
 				var next []float32

@@ -102,6 +102,9 @@ func (l *Residual) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []f
 	}
 	y := x
 	for i, block := range l.inner {
+		if len(block.StateWidths()) > 0 {
+			t.inner[i].Trace = t.Trace
+		}
 		y = block.Forward(m, &t.inner[i], tt, b, y, s)
 	}
 	t.y = grow(t.y, len(x))

@@ -68,6 +68,7 @@ func (l *RNN) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
 			t.barrier.Wait() // the product needs all units of step s+1
 			kernel.Gemm(dh, l.hidden, at(t.pre, s+1, n), l.hidden, t.lanes, &l.back[0], p0, p1)
 		}
+		t.traceBackward(s, 0, t.lanes, lo, hi, dh, nil)
 		for k := 0; k < n; k += l.hidden {
 			kernel.RNNGrad(dpre[k+lo:k+hi], h[k+lo:k+hi], dh[k+lo:k+hi], l.relu)
 		}

@@ -37,6 +37,8 @@ func newState(b int, widths []int, scratch ...int) State {
 type Tape struct {
 	// NoInputGrad tells Backward that nobody needs dx, which is then nil.
 	NoInputGrad bool
+	// Trace, if not nil, receives what a recurrent block does in each window.
+	Trace *Trace
 
 	steps, lanes int       // of the last Forward: T and B
 	x            []float32 // [T,B,In], borrowed from the caller
@@ -82,6 +84,9 @@ func (t *Tape) begin(where string, tt, b, in int, x []float32) {
 	}
 	checkLen(where, "x", len(x), tt*b*in)
 	t.steps, t.lanes, t.x = tt, b, x
+	if t.Trace != nil {
+		*t.Trace = Trace{}
+	}
 }
 
 // rows is the number of vectors in the window, T·B.

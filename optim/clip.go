@@ -32,19 +32,22 @@ func ClipScale(norm, max float64) float32 {
 	return float32(min(1, max/(norm+1e-6)))
 }
 
-// ClipValue limits every gradient to [−max, max]. A max of 0 or less does not
-// clip; NaN stays.
-func ClipValue(params []Slice, max float32) {
+// ClipValue limits every gradient to [−max, max] and returns how many were
+// beyond. A max of 0 or less does not clip; NaN stays.
+func ClipValue(params []Slice, max float32) (clipped int) {
 	if max <= 0 {
-		return
+		return 0
 	}
 	for _, p := range params {
 		for i, g := range p.Grad {
 			if g > max {
 				p.Grad[i] = max
+				clipped++
 			} else if g < -max {
 				p.Grad[i] = -max
+				clipped++
 			}
 		}
 	}
+	return clipped
 }

@@ -180,7 +180,9 @@ func TestClip(t *testing.T) {
 		})
 	}
 	g := []float32{-3, -1, 0.5, 2, float32(nan), float32(inf)}
-	optim.ClipValue([]optim.Slice{{Grad: g}}, 1)
+	if n := optim.ClipValue([]optim.Slice{{Grad: g}}, 1); n != 3 {
+		t.Errorf("%d values clipped, want -3, 2 and infinity", n)
+	}
 	if want := []float32{-1, -1, 0.5, 1}; !slices.Equal(g[:4], want) || g[4] == g[4] || g[5] != 1 {
 		t.Errorf("clipped values %v, want %v NaN 1", g, want)
 	}

@@ -42,10 +42,18 @@ type Event struct {
 	ValidAccuracy   float64 // of those behind Valid
 	Best            bool
 	LR, Norm        float64 // learning rate; gradient norm before clipping
+	Clip            Clip    // what clipping did
 	TokensPerSecond float64
 	Elapsed, Left   time.Duration
 	Text            string
 	Done, Total     int64
+}
+
+// Clip says what clipping did to gradients.
+type Clip struct {
+	Scale  float64 `json:"scale,omitempty"`  // factor of this step's gradients, 1 where their norm was within --clip; 0: it is off
+	Values float64 `json:"values,omitempty"` // share of this step's gradients that --clip-value limited
+	Steps  float64 `json:"steps,omitempty"`  // share of the steps since the last report that either changed
 }
 
 // record is an Event's line in metrics.jsonl: NaN as null, no empty fields.
@@ -62,6 +70,7 @@ type record struct {
 	Best    bool     `json:"best,omitempty"`
 	LR      float64  `json:"lr,omitempty"`
 	Norm    *float64 `json:"norm,omitempty"`
+	Clip    Clip     `json:"clip,omitzero"`
 	Rate    float64  `json:"tokens_per_second,omitempty"`
 	Elapsed float64  `json:"elapsed_seconds,omitempty"`
 	Left    float64  `json:"left_seconds,omitempty"`
@@ -80,7 +89,7 @@ func finite(v float64) *float64 {
 // MarshalJSON writes the event as one flat object; losses that are not there are left out.
 func (e Event) MarshalJSON() ([]byte, error) {
 	r := record{Kind: e.Kind, Step: e.Step, Steps: e.Steps, Pass: e.Pass, Loss: finite(e.Loss), Valid: finite(e.Valid),
-		Hits: finite(e.Accuracy), VHits: finite(e.ValidAccuracy), Best: e.Best, LR: e.LR, Norm: finite(e.Norm), Rate: e.TokensPerSecond, Elapsed: e.Elapsed.Seconds(),
+		Hits: finite(e.Accuracy), VHits: finite(e.ValidAccuracy), Best: e.Best, LR: e.LR, Norm: finite(e.Norm), Clip: e.Clip, Rate: e.TokensPerSecond, Elapsed: e.Elapsed.Seconds(),
 		Left: e.Left.Seconds(), Text: e.Text, Done: e.Done, Total: e.Total}
 	if !e.Time.IsZero() {
 		r.Time = e.Time.UTC().Format(time.RFC3339Nano)
@@ -102,7 +111,7 @@ func (e *Event) UnmarshalJSON(raw []byte) error {
 	}
 	*e = Event{Kind: r.Kind, Step: r.Step, Steps: r.Steps, Pass: r.Pass, Loss: nan(r.Loss), Valid: nan(r.Valid), Best: r.Best,
 		Accuracy: nan(r.Hits), ValidAccuracy: nan(r.VHits),
-		LR: r.LR, Norm: nan(r.Norm), TokensPerSecond: r.Rate, Text: r.Text, Done: r.Done, Total: r.Total,
+		LR: r.LR, Norm: nan(r.Norm), Clip: r.Clip, TokensPerSecond: r.Rate, Text: r.Text, Done: r.Done, Total: r.Total,
 		Elapsed: time.Duration(r.Elapsed * float64(time.Second)), Left: time.Duration(r.Left * float64(time.Second))}
 	if r.Time != "" {
 		t, err := time.Parse(time.RFC3339Nano, r.Time)

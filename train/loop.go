@@ -196,15 +196,36 @@ func (t *trainer) resetLanes() {
 	}
 }
 
-// update clips and applies the gradients.
-func (t *trainer) update() {
+// clipGradients limits each gradient, then returns the factor that brings all of
+// them to the norm that is allowed.
+func (t *trainer) clipGradients() float32 {
+	t.clip = Clip{}
+	norm := t.norm
 	if t.opts.ClipEach > 0 {
-		optim.ClipValue(t.params, float32(t.opts.ClipEach))
+		n := 0
+		for _, p := range t.params {
+			n += len(p.Grad)
+		}
+		t.clip.Values = float64(optim.ClipValue(t.params, float32(t.opts.ClipEach))) / float64(n)
 	}
 	scale := float32(1)
 	if t.opts.Clip > 0 {
-		scale = optim.ClipScale(t.norm, t.opts.Clip)
+		if t.clip.Values > 0 {
+			norm = optim.GlobalNorm(t.pool, t.params)
+		}
+		scale = optim.ClipScale(norm, t.opts.Clip)
+		t.clip.Scale = float64(scale)
 	}
+	t.updates++
+	if scale < 1 || t.clip.Values > 0 {
+		t.clipped++
+	}
+	return scale
+}
+
+// update clips and applies the gradients.
+func (t *trainer) update() {
+	scale := t.clipGradients()
 	t.opt.Step(t.pool, float32(t.rate()), scale)
 	t.m.Refresh(t.pool, true)
 	if t.averaging() {

@@ -78,6 +78,44 @@ func TestRunLearns(t *testing.T) {
 	}
 }
 
+// TestClipIsTold: every step's event has the norm before clipping and what
+// clipping did with it.
+func TestClipIsTold(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		norm, value float64
+	}{{"off", 0, 0}, {"norm", 0.3, 0}, {"value", 0, 0.01}} {
+		t.Run(c.name, func(t *testing.T) {
+			o := options()
+			o.Clip, o.ClipEach, o.ReportEvery = c.norm, c.value, 1
+			clipped, steps := 0, 0
+			o.On = func(e train.Event) {
+				if e.Kind != train.EventStep {
+					return
+				}
+				steps++
+				scale := 0.0
+				if c.norm > 0 {
+					scale = float64(optim.ClipScale(e.Norm, c.norm))
+				}
+				changed := scale > 0 && scale < 1 || e.Clip.Values > 0
+				if changed {
+					clipped++
+				}
+				if e.Clip.Scale != scale || (e.Clip.Steps == 1) != changed || e.Clip.Values > 0 && c.value == 0 {
+					t.Errorf("step %d, norm %v: %+v", e.Step, e.Norm, e.Clip)
+				}
+			}
+			if _, err := train.Run(context.Background(), model(t, small), stream(t, counting(1000)), o); err != nil {
+				t.Fatal(err)
+			}
+			if some := clipped > 0 && clipped < steps; some != (c.name != "off") {
+				t.Errorf("%d of %d steps were clipped", clipped, steps)
+			}
+		})
+	}
+}
+
 // TestStoppedRunGoesOnToTheBit: stopping at any step and going on with the
 // saved state gives the weights, losses and best step of a run never stopped,
 // on other numbers of threads too.

@@ -40,6 +40,9 @@ type trainer struct {
 	hits      int
 	stepLoss  float64
 	norm      float64
+	clip      Clip  // of this step
+	clipped   int64 // steps since the last report that clipping changed
+	updates   int64 // since the last report
 	begun     time.Time
 	tokens    int64 // of this call
 	steps     int64
@@ -146,6 +149,9 @@ func (t *trainer) emitStep() {
 	e := t.event(EventStep)
 	e.Loss, e.LR, e.Norm = t.lossSum/float64(t.lossCount), t.rate(), t.norm
 	e.Accuracy = float64(t.hits) / float64(t.lossCount)
+	e.Clip = t.clip
+	e.Clip.Steps = float64(t.clipped) / float64(t.updates)
+	t.clipped, t.updates = 0, 0
 	e.TokensPerSecond = float64(t.tokens-t.reportTok) / max(1e-9, time.Since(t.reported).Seconds())
 	t.lossSum, t.lossCount, t.hits, t.reported, t.reportTok = 0, 0, 0, time.Now(), t.tokens
 	t.emit(e)
