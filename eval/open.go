@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/ngram"
 	"github.com/refrain-lm/refrain/tokenizer"
 )
 
@@ -17,9 +18,10 @@ const TokenizerFile = "tokenizer.json"
 // Model is an opened model folder.
 type Model struct {
 	Dir       string
-	Kind      string    // "recurrent"
-	Config    lm.Config // of a recurrent model
-	LM        *lm.Model // the recurrent model itself
+	Kind      string       // "recurrent", "ngram"
+	Config    lm.Config    // of a recurrent model
+	LM        *lm.Model    // the recurrent model itself, else nil
+	Ngram     *ngram.Model // the n-gram model itself, else nil
 	Tokenizer *tokenizer.Tokenizer
 	Predictor Predictor
 }
@@ -38,12 +40,15 @@ func Open(dir string) (*Model, error) {
 	case lm.KindRecurrent:
 		m, err := lm.Load(dir)
 		if err != nil {
-			return nil, explain(dir, err)
+			return nil, explain(dir, lm.WeightsFile, err)
 		}
-		if m.Config().Vocab != tok.Size() {
-			return nil, fmt.Errorf("%s: the model knows %d tokens, its tokenizer %d: use the %s saved with this model", dir, m.Config().Vocab, tok.Size(), TokenizerFile)
+		return checked(New(dir, m, tok))
+	case ngram.Kind:
+		m, err := ngram.Load(dir)
+		if err != nil {
+			return nil, explain(dir, ngram.WeightsFile, err)
 		}
-		return New(dir, m, tok), nil
+		return checked(NewNgram(dir, m, tok))
 	}
 	return nil, fmt.Errorf("%s: models of kind %q need a newer Refrain", dir, kind)
 }
@@ -51,6 +56,19 @@ func Open(dir string) (*Model, error) {
 // New wraps a model that is already in memory.
 func New(dir string, m *lm.Model, tok *tokenizer.Tokenizer) *Model {
 	return &Model{Dir: dir, Kind: lm.KindRecurrent, Config: m.Config(), LM: m, Tokenizer: tok, Predictor: recurrent{m}}
+}
+
+// NewNgram wraps an n-gram model that is already in memory.
+func NewNgram(dir string, m *ngram.Model, tok *tokenizer.Tokenizer) *Model {
+	return &Model{Dir: dir, Kind: ngram.Kind, Ngram: m, Tokenizer: tok, Predictor: counted{m}}
+}
+
+// checked refuses a model whose tokenizer is another's.
+func checked(m *Model) (*Model, error) {
+	if have := m.Predictor.Vocab(); have != m.Tokenizer.Size() {
+		return nil, fmt.Errorf("%s: the model knows %d tokens, its tokenizer %d: use the %s saved with this model", m.Dir, have, m.Tokenizer.Size(), TokenizerFile)
+	}
+	return m, nil
 }
 
 // readKind reads the kind alone, since what else config.json holds depends on it.
@@ -91,9 +109,9 @@ func openTokenizer(dir string) (*tokenizer.Tokenizer, error) {
 }
 
 // explain adds what to do when the weights are not there yet.
-func explain(dir string, err error) error {
+func explain(dir, weights string, err error) error {
 	if errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%s has no %s yet: its run was stopped before the first validation; go on with: refrain train --resume %s", dir, lm.WeightsFile, dir)
+		return fmt.Errorf("%s has no %s yet: its run was stopped before the first validation; go on with: refrain train --resume %s", dir, weights, dir)
 	}
 	return err
 }

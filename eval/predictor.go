@@ -2,6 +2,7 @@ package eval
 
 import (
 	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/ngram"
 	"github.com/refrain-lm/refrain/nn"
 )
 
@@ -52,3 +53,10 @@ func (s *recurrentScorer) Reset() { s.state.Reset() }
 func (s *recurrentScorer) Score(in, want []int32, out []float32) {
 	s.m.LogProbs(&s.tape, in, want, s.state, out)
 }
+
+// counted makes a Predictor of an ngram.Model.
+type counted struct{ m *ngram.Model }
+
+func (c counted) Vocab() int                             { return c.m.Vocab() }
+func (c counted) NewStepper() Stepper                    { return c.m.NewStepper() }
+func (c counted) NewScorer(lanes int, _ *nn.Pool) Scorer { return c.m.NewScorer(lanes) }

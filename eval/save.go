@@ -6,18 +6,23 @@ import (
 
 	"github.com/refrain-lm/refrain/checkpoint"
 	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/ngram"
 )
 
 // Save writes the model to a new folder that Open opens: its config, tokenizer
 // and weights, all or nothing. Where dir exists already the error matches
 // os.ErrExist and nothing is written.
 func (m *Model) Save(dir string) error {
-	if have := m.LM.Config().Vocab; have != m.Tokenizer.Size() {
+	if have := m.Predictor.Vocab(); have != m.Tokenizer.Size() {
 		return fmt.Errorf("%s: the model knows %d tokens, its tokenizer %d: save it with the tokenizer it was trained with", dir, have, m.Tokenizer.Size())
 	}
-	return checkpoint.NewFolder(checkpoint.OS{}, dir, []checkpoint.File{
-		{Name: lm.ConfigFile, Write: m.Config.Write},
-		{Name: TokenizerFile, Write: m.Tokenizer.Save},
-		{Name: lm.WeightsFile, Write: func(w io.Writer) error { return checkpoint.WriteSafetensors(w, m.LM.Tensors()) }},
-	})
+	files := []checkpoint.File{{Name: TokenizerFile, Write: m.Tokenizer.Save}}
+	if m.Ngram != nil {
+		files = append(files, checkpoint.File{Name: lm.ConfigFile, Write: m.Ngram.Config().Write},
+			checkpoint.File{Name: ngram.WeightsFile, Write: m.Ngram.Write})
+	} else {
+		files = append(files, checkpoint.File{Name: lm.ConfigFile, Write: m.Config.Write},
+			checkpoint.File{Name: lm.WeightsFile, Write: func(w io.Writer) error { return checkpoint.WriteSafetensors(w, m.LM.Tensors()) }})
+	}
+	return checkpoint.NewFolder(checkpoint.OS{}, dir, files)
 }

@@ -6,6 +6,8 @@ import (
 	"math"
 	"runtime/debug"
 	"strings"
+
+	"github.com/refrain-lm/refrain/ngram"
 )
 
 // card writes the model card. It holds nothing that depends on when or how
@@ -13,16 +15,24 @@ import (
 func (j *Job) card(w io.Writer, out Outcome) error {
 	p := j.plan
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n%s, %d parameters, %s tokens (vocabulary %d), float32.\n\n", p.Model, strings.ToUpper(string(p.Model.Cell)), p.Params, j.tok.Kind(), p.Model.Vocab)
+	if p.Ngram != nil {
+		fmt.Fprintf(&b, "# %s\n\nInterpolated modified Kneser-Ney, %s tokens (vocabulary %d).\n\n", p.Ngram, j.tok.Kind(), p.Ngram.Vocab)
+	} else {
+		fmt.Fprintf(&b, "# %s\n\n%s, %d parameters, %s tokens (vocabulary %d), float32.\n\n", p.Model, strings.ToUpper(string(p.Model.Cell)), p.Params, j.tok.Kind(), p.Model.Vocab)
+	}
 	fmt.Fprintf(&b, "## Data\n\n| text | bytes | SHA-256 |\n|---|---|---|\n")
 	for _, s := range p.Data.Sources {
 		fmt.Fprintf(&b, "| %s | %d | %s |\n", strings.ReplaceAll(s.Name, "|", "\\|"), s.Bytes, s.SHA256)
 	}
 	fmt.Fprintf(&b, "\n%d tokens train, %d validate.\n\n", p.Data.Train.Tokens, p.Data.Valid.Tokens)
 	fmt.Fprintf(&b, "## Training\n\n    %s\n\n", strings.Join(p.Command, " "))
-	fmt.Fprintf(&b, "%d steps of %dx%d tokens, seed %d, %s kernels, Refrain %s. plan.json has every setting.\n\n",
-		out.Steps, p.Settings.BatchSize, p.Settings.BPTT, p.Settings.Seed, p.Kernels, version())
-	fmt.Fprintf(&b, "## Results\n\nBest validation loss during training: %.4f nats/%s at step %d (fixed chunks).\n\n", out.Best, out.Unit, out.BestStep)
+	if p.Ngram != nil {
+		fmt.Fprintf(&b, "Counted once, %s, Refrain %s. config.json has the discounts, plan.json every setting.\n\n## Results\n\n", reach(*p.Ngram), version())
+	} else {
+		fmt.Fprintf(&b, "%d steps of %dx%d tokens, seed %d, %s kernels, Refrain %s. plan.json has every setting.\n\n",
+			out.Steps, p.Settings.BatchSize, p.Settings.BPTT, p.Settings.Seed, p.Kernels, version())
+		fmt.Fprintf(&b, "## Results\n\nBest validation loss during training: %.4f nats/%s at step %d (fixed chunks).\n\n", out.Best, out.Unit, out.BestStep)
+	}
 	fmt.Fprintf(&b, "`eval` on the first %d validation tokens, one stream: %.4f nats/%s, perplexity %.4g", out.Result.Tokens+1, out.Result.Loss(), out.Unit, out.Result.Perplexity())
 	if bits := out.Result.BitsPerByte(); !math.IsNaN(bits) {
 		fmt.Fprintf(&b, ", %.3f bits/byte", bits)
@@ -30,6 +40,14 @@ func (j *Job) card(w io.Writer, out Outcome) error {
 	b.WriteString(".\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// reach says where contexts end.
+func reach(c ngram.Config) string {
+	if c.LineEnd < 0 {
+		return "contexts across lines"
+	}
+	return "a line being a sentence"
 }
 
 // version is the program's module version.

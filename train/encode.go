@@ -9,6 +9,7 @@ import (
 
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/eval"
+	"github.com/refrain-lm/refrain/ngram"
 	"github.com/refrain-lm/refrain/tokenizer"
 )
 
@@ -28,7 +29,7 @@ func (j *Job) encode(ctx context.Context, in Input, on func(Event)) error {
 			if err != nil {
 				return data.Encoding{}, err
 			}
-			return data.Encoding{Vocabulary: j.tok.Size(), ID: j.tok.ID(), Train: j.tok.EncodeTraining, Valid: j.encodeValid}, nil
+			return data.Encoding{Vocabulary: j.tok.Size(), ID: j.tok.ID(), Train: j.encodeTraining, Valid: j.encodeValid}, nil
 		},
 		Progress: func(p data.Progress) {
 			kind := EventRead
@@ -48,6 +49,15 @@ func (j *Job) encode(ctx context.Context, in Input, on func(Event)) error {
 	j.plan.TokenizerID = j.tok.ID()
 	j.ids, err = data.OpenIDs(filepath.Join(j.folder.dir, idsFile))
 	return err
+}
+
+// encodeTraining encodes training text. Counts need no noise to know of unseen
+// tokens: smoothing keeps a share for each.
+func (j *Job) encodeTraining(dst []int32, text []byte, offset uint64) []int32 {
+	if j.plan.Settings.Model == ngram.Kind {
+		return j.tok.Encode(dst, text)
+	}
+	return j.tok.EncodeTraining(dst, text, offset)
 }
 
 // encodeValid encodes validation text and notes whether anything was lost.

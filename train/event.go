@@ -20,12 +20,14 @@ import (
 const (
 	EventRead     = "read"     // reading text: Done of Total bytes
 	EventTokenize = "tokenize" // writing ids: Done of Total bytes
+	EventCount    = "count"    // counting n-grams: Done of Total tokens
 	EventPilot    = "pilot"    // measuring speed
 	EventPlan     = "plan"     // the plan is complete
 	EventResume   = "resume"   // a run goes on at Step
 	EventStep     = "step"     // training: Loss since the last report
 	EventValid    = "valid"    // a validation; Text is a sample
 	EventSave     = "save"     // a checkpoint is on disk
+	EventNote     = "note"     // Text says something worth knowing
 	EventWarning  = "warning"  // Text says what happened
 	EventReplan   = "replan"   // Steps has changed to fit the time
 	EventFinal    = "final"    // measuring the best model: Done of Total tokens
@@ -126,7 +128,7 @@ func (e *Event) UnmarshalJSON(raw []byte) error {
 // kept says which events metrics.jsonl keeps.
 func (e Event) kept() bool {
 	switch e.Kind {
-	case EventStep, EventValid, EventWarning, EventReplan, EventResume:
+	case EventStep, EventValid, EventNote, EventWarning, EventReplan, EventResume:
 		return true
 	}
 	return false

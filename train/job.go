@@ -13,6 +13,7 @@ import (
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/internal/kernel"
 	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/ngram"
 	"github.com/refrain-lm/refrain/tokenizer"
 )
 
@@ -158,6 +159,9 @@ func (j *Job) prepare(ctx context.Context, in Input, on func(Event)) error {
 	p := &j.plan
 	p.Kernels = kernel.Name()
 	p.Model.Vocab = j.tok.Size()
+	if p.Settings.Model == ngram.Kind {
+		return j.prepareNgram(on)
+	}
 	s := &p.Settings
 	s.chooseBatch(p.Data.Train.Tokens)
 	if err := j.checkLengths(); err != nil {
@@ -279,6 +283,9 @@ func (j *Job) resume(ctx context.Context, s Settings, started time.Time, on func
 	}
 	if err := j.openData(ctx); err != nil {
 		return err
+	}
+	if j.plan.Ngram != nil {
+		return j.resumeNgram(s, on)
 	}
 	last, err := j.lastSnapshot(on)
 	if err != nil {
@@ -470,7 +477,7 @@ func (j *Job) planPhase(s Settings, remaining int64, started time.Time) error {
 // encoding, the architecture, the batch (lanes have state), the seed.
 var phaseFixed = map[string]bool{
 	"tokenizer": true, "words": true, "min-count": true, "vocab-size": true, "lower": true, "normalize": true,
-	"model": true, "cell": true, "nonlinearity": true, "gru-reset": true, "bias": true, "nlayers": true, "nhid": true,
+	"model": true, "cell": true, "nonlinearity": true, "gru-reset": true, "bias": true, "nlayers": true, "nhid": true, "order": true, "across-lines": true,
 	"emsize": true, "tied": true, "norm": true, "residual": true, "batch-size": true, "bptt": true, "init": true, "init-range": true, "forget-bias": true,
 	"seed": true, "recipe": true, "optimizer": true, "average": true,
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/ngram"
 	"github.com/refrain-lm/refrain/nn"
 	"github.com/refrain-lm/refrain/optim"
 	"github.com/refrain-lm/refrain/tokenizer"
@@ -27,19 +28,20 @@ type Plan struct {
 	Valid    []string `json:"valid"`
 	Settings Settings `json:"settings"`
 
-	Data        data.Corpus `json:"data"`
-	ValidLossy  bool        `json:"valid_lossy"` // the tokenizer lost something of the validation text
-	TokenizerID string      `json:"tokenizer_sha256"`
-	Model       lm.Config   `json:"model"`
-	Params      int64       `json:"params"`
-	From        int64       `json:"from"`  // step at which this phase began; 0: from scratch
-	Steps       int64       `json:"steps"` // total, earlier phases included
-	ValidTokens int64       `json:"valid_tokens"`
-	EvalTokens  int64       `json:"eval_tokens"`
-	Rate        float64     `json:"tokens_per_second"` // measured; 0: not measured
-	Kernels     string      `json:"kernels"`
-	Replans     []Replan    `json:"replans"`
-	Earlier     []Phase     `json:"earlier"`
+	Data        data.Corpus   `json:"data"`
+	ValidLossy  bool          `json:"valid_lossy"` // the tokenizer lost something of the validation text
+	TokenizerID string        `json:"tokenizer_sha256"`
+	Model       lm.Config     `json:"model"`
+	Params      int64         `json:"params"`
+	Ngram       *ngram.Config `json:"ngram,omitempty"` // an n-gram model instead: of Model only the vocabulary holds
+	From        int64         `json:"from"`            // step at which this phase began; 0: from scratch
+	Steps       int64         `json:"steps"`           // total, earlier phases included
+	ValidTokens int64         `json:"valid_tokens"`
+	EvalTokens  int64         `json:"eval_tokens"`
+	Rate        float64       `json:"tokens_per_second"` // measured; 0: not measured
+	Kernels     string        `json:"kernels"`
+	Replans     []Replan      `json:"replans"`
+	Earlier     []Phase       `json:"earlier"`
 }
 
 // Phase is a part of a run that ended before the present one began.
@@ -77,7 +79,11 @@ func parsePlan(raw []byte) (Plan, error) {
 	if err := p.Settings.Validate(); err != nil {
 		return p, fmt.Errorf("%s: %w", planFile, err)
 	}
-	if p.Complete {
+	if p.Complete && p.Ngram != nil {
+		if err := p.Ngram.Validate(); err != nil {
+			return p, fmt.Errorf("%s: %w", planFile, err)
+		}
+	} else if p.Complete {
 		if err := p.Model.Validate(); err != nil {
 			return p, fmt.Errorf("%s: %w", planFile, err)
 		}
@@ -102,6 +108,9 @@ func (p Plan) Passes() float64 {
 // Memory estimates the peak bytes of the run: weights, gradients, packed
 // copies and optimizer state, and the activations of one window.
 func (p Plan) Memory() int64 {
+	if p.Ngram != nil {
+		return p.countingMemory()
+	}
 	perParam := int64(4 + 4 + 8) // value, gradient, two packed copies
 	switch p.Settings.Optimizer {
 	case "adam", "adamw":
@@ -125,6 +134,9 @@ func (p Plan) Disk() int64 {
 	width := int64(2)
 	if p.Model.Vocab > 1<<16 {
 		width = 4
+	}
+	if p.Ngram != nil {
+		return (p.Data.Train.Tokens+p.Data.Valid.Tokens)*width + p.countingDisk() + 100e3
 	}
 	arrays := int64(1)
 	switch p.Settings.Optimizer {

@@ -37,6 +37,9 @@ const (
 func (j *Job) Run(ctx context.Context, on func(Event)) (Outcome, error) {
 	on = onlooker(on)
 	out := Outcome{Dir: j.folder.dir, Unit: j.tok.Unit()}
+	if j.plan.Ngram != nil {
+		return out, j.runNgram(ctx, &out, on)
+	}
 	s := j.plan.Settings
 	m, err := lm.New(j.plan.Model, s.initConfig(), s.Seed)
 	if err != nil {
@@ -79,7 +82,7 @@ func (j *Job) Run(ctx context.Context, on func(Event)) (Outcome, error) {
 	if err != nil {
 		return out, err
 	}
-	return out, j.finish(ctx, m, &out, on)
+	return out, j.finish(ctx, eval.New(j.folder.dir, m, j.tok), &out, on)
 }
 
 func (j *Job) recordReplan(r Replan) error {
@@ -95,7 +98,7 @@ func (j *Job) recordReplan(r Replan) error {
 // preview is one line the model writes now, with the same seed each time.
 func (j *Job) preview(m *lm.Model) string {
 	m.Refresh(nil, false)
-	text, err := j.write(m, previewLen, 1)
+	text, err := write(eval.New(j.folder.dir, m, j.tok), previewLen, 1)
 	if err != nil {
 		return ""
 	}
@@ -103,8 +106,8 @@ func (j *Job) preview(m *lm.Model) string {
 }
 
 // write lets the model write n tokens from a fresh start.
-func (j *Job) write(m *lm.Model, n int, seed uint64) (string, error) {
-	g, err := eval.NewGenerator(eval.New(j.folder.dir, m, j.tok), eval.GenerateOptions{
+func write(m *eval.Model, n int, seed uint64) (string, error) {
+	g, err := eval.NewGenerator(m, eval.GenerateOptions{
 		MaxTokens: n, Sample: sample.Options{Temperature: 0.8, Seed: seed},
 	})
 	if err != nil {
@@ -117,10 +120,9 @@ func (j *Job) write(m *lm.Model, n int, seed uint64) (string, error) {
 
 // finish measures the best model: eval on the validation part, the lines'
 // distribution, samples, and the model card.
-func (j *Job) finish(ctx context.Context, m *lm.Model, out *Outcome, on func(Event)) error {
+func (j *Job) finish(ctx context.Context, model *eval.Model, out *Outcome, on func(Event)) error {
 	pool := nn.NewPool(j.plan.Settings.Threads)
 	defer pool.Close()
-	model := eval.New(j.folder.dir, m, j.tok)
 	n := min(j.plan.EvalTokens, j.plan.Data.Valid.Tokens)
 	var err error
 	out.Result, err = eval.StreamIDs(ctx, model, j.ids.Valid(), n, j.plan.validBytes(n), j.plan.ValidLossy, pool, func(done int64) {
@@ -137,7 +139,7 @@ func (j *Job) finish(ctx context.Context, m *lm.Model, out *Outcome, on func(Eve
 		return err
 	}
 	for i := range samples {
-		text, err := j.write(m, sampleTokens, uint64(i+1))
+		text, err := write(model, sampleTokens, uint64(i+1))
 		if err != nil {
 			return err
 		}
@@ -165,6 +167,9 @@ func stoppedBy(ctx context.Context, err error) error {
 // checkMemory refuses a model that this machine's memory cannot hold, before
 // anything of it is allocated.
 func (p Plan) checkMemory() error {
+	if p.Ngram != nil {
+		return nil // counting is bounded, and tells how many n-grams there are
+	}
 	have := systemMemory()
 	if need := p.Memory(); have > 0 && need > have {
 		return fmt.Errorf("%s with %d tokens needs about %d MB of memory, this machine has %d MB: take --vocab-size, --nhid, --emsize or --batch-size smaller",

@@ -32,6 +32,9 @@ func (a *app) inspectCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if i.model.Ngram != nil {
+			return a.inspectNgram(i, asJSON)
+		}
 		if asJSON {
 			return a.inspectJSON(i)
 		}
@@ -68,7 +71,10 @@ func inspect(dir string) (*inspected, error) {
 	if err != nil {
 		return nil, err
 	}
-	i := &inspected{dir: dir, model: m, tensors: m.LM.Tensors()}
+	i := &inspected{dir: dir, model: m}
+	if m.LM != nil {
+		i.tensors = m.LM.Tensors()
+	}
 	if p, err := train.ReadPlan(dir); err == nil && p.Complete {
 		i.plan = &p
 	}

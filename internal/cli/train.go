@@ -211,7 +211,7 @@ func (r *trainRun) on(e train.Event) {
 		}
 	}
 	switch e.Kind { // what is measured before and after the steps has no losses
-	case train.EventRead, train.EventTokenize, train.EventPilot, train.EventPlan, train.EventResume, train.EventFinal:
+	case train.EventRead, train.EventTokenize, train.EventCount, train.EventPilot, train.EventPlan, train.EventResume, train.EventFinal:
 		e.Loss, e.Valid, e.Norm = math.NaN(), math.NaN(), math.NaN()
 	}
 	r.view.on(e)
@@ -267,6 +267,10 @@ func (r *trainRun) resume(ctx context.Context, s train.Settings) (err error) {
 	}
 	p := r.job.Plan()
 	r.view.live.update(func() { r.view.unit = unit{r.job.Tokenizer().Unit()} })
+	if p.Ngram != nil {
+		r.row("%s", r.err.fit("counting anew: an n-gram model is counted in one go", "  "))
+		return nil
+	}
 	at := max(0, r.view.saved)
 	steps := stepsOf(p)
 	line := fmt.Sprintf("resumed at step %s of %s", commas(at), commas(steps))
@@ -346,6 +350,9 @@ func (r *trainRun) sayStopping(cause error) {
 		return
 	}
 	r.view.say("saving")
+	if r.job.Plan().Ngram != nil {
+		return // it stops at once; there is nothing to save
+	}
 	again := "again stops now"
 	if sig.signal == os.Interrupt {
 		again = "Ctrl-C again stops now"
@@ -367,6 +374,9 @@ func (r *trainRun) explain(ctx context.Context, err error) error {
 	switch {
 	case stopped && r.job == nil:
 		r.note("Stopped before the first step; nothing was kept.")
+		return sig
+	case stopped && errors.Is(err, train.ErrStopped) && !hasOtherCause(err) && r.job.Plan().Ngram != nil:
+		r.line("Stopped; the encoded text is kept. Count it again with: " + r.err.paint(cyan, r.command("train", "--resume", quotePath(r.job.Dir()))))
 		return sig
 	case stopped && errors.Is(err, train.ErrStopped) && !hasOtherCause(err):
 		r.line("Saved step " + commas(r.view.saved) + ". Go on with: " + r.err.paint(cyan, r.command("train", "--resume", quotePath(r.job.Dir()))))
@@ -399,7 +409,11 @@ func hasOtherCause(err error) bool {
 func (r *trainRun) finished() error {
 	r.view.close()
 	dir := r.flags.resume
-	r.line(dir + " is finished; nothing was changed. More: " + r.err.paint(cyan, r.command("train", "--resume", quotePath(dir), "--time", "10m")))
+	text := dir + " is finished; nothing was changed."
+	if p, err := train.ReadPlan(dir); err != nil || p.Ngram == nil { // n-grams are counted once
+		text += " More: " + r.err.paint(cyan, r.command("train", "--resume", quotePath(dir), "--time", "10m"))
+	}
+	r.line(text)
 	if r.flags.json {
 		return r.writeJSON(map[string]string{"kind": "done", "model": dir})
 	}

@@ -51,7 +51,10 @@ func (r *trainRun) sayResult(out train.Outcome, remark string) {
 	if !u.words() {
 		loss = u.loss(out.Best) + " " + u.label() + ", " + loss
 	}
-	head := fmt.Sprintf("Done in %s: valid %s (best, step %s)", duration(r.elapsed(out)), loss, commas(out.BestStep))
+	head := fmt.Sprintf("Done in %s: valid %s", duration(r.elapsed(out)), loss)
+	if r.job.Plan().Ngram == nil {
+		head += fmt.Sprintf(" (best, step %s)", commas(out.BestStep))
+	}
 	r.line(r.err.paint(bold, r.err.fit(head, "  ")))
 	for i, s := range out.Samples {
 		if i > 0 {
@@ -100,19 +103,25 @@ func (r *trainRun) sayNext(out train.Outcome) {
 	if p := promptFrom(out.Samples); p != "" {
 		generate = append(generate, "--prompt", quote(p))
 	}
-	more := 10 * time.Minute
-	if s := r.job.Plan().Settings; s.Given("time") {
-		more = s.Time
+	next := []string{r.command(generate...), r.scoreExample(dir)}
+	if r.job.Plan().Ngram != nil {
+		next = append(next, r.command("inspect", dir))
+	} else {
+		next = append(next, r.command("train", "--resume", dir, "--time", fullDuration(r.moreTime())))
 	}
 	r.line(r.err.paint(bold, "Next"))
-	for _, c := range []string{
-		r.command(generate...),
-		r.scoreExample(dir),
-		r.command("train", "--resume", dir, "--time", fullDuration(more)),
-	} {
+	for _, c := range next {
 		r.line("  " + r.err.paint(cyan, c))
 	}
 	r.line("Model folder:")
+}
+
+// moreTime is what to suggest for going on.
+func (r *trainRun) moreTime() time.Duration {
+	if s := r.job.Plan().Settings; s.Given("time") {
+		return s.Time
+	}
+	return 10 * time.Minute
 }
 
 // scoreExample scores a file that exists, or else a few words.

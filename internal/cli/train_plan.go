@@ -91,12 +91,18 @@ func threadsOf(p train.Plan) int {
 }
 
 func (r *trainRun) planLine(p train.Plan) string {
+	if p.Ngram != nil {
+		return ngramPlanLine(p)
+	}
 	return fmt.Sprintf("%s, %s parameters, batch %dx%d; %s = %s tokens, %s over the text",
 		p.Model, commas(p.Params), p.Settings.BatchSize, p.Settings.BPTT, plural(p.Steps-p.From, "step", "steps"), millions(p.Tokens()), passes(p.Passes()))
 }
 
 func (r *trainRun) needsLine(p train.Plan) string {
 	line := fmt.Sprintf("%s memory, %s disk (%s)", size(p.Memory()), size(p.Disk()), visible(r.outDir))
+	if p.Ngram != nil {
+		return "at most " + line
+	}
 	if p.Settings.Time > 0 {
 		line += "; done by " + r.started.Add(p.Settings.Time).Format("15:04")
 	}
@@ -117,6 +123,9 @@ func (r *trainRun) dryRun() error {
 	}
 	w := tabwriter.NewWriter(r.out.w, 0, 8, 2, ' ', 0)
 	for _, f := range train.Flags() {
+		if !f.GoesWith(p.Settings.Model) {
+			continue
+		}
 		origin := p.Settings.Origin[f.Name]
 		value := f.Value(p.Settings)
 		switch {

@@ -65,7 +65,7 @@ func (v *trainView) on(e train.Event) {
 func (v *trainView) take(e train.Event) []string {
 	v.phase = ""
 	switch e.Kind {
-	case train.EventRead, train.EventTokenize, train.EventPilot, train.EventFinal:
+	case train.EventRead, train.EventTokenize, train.EventCount, train.EventPilot, train.EventFinal:
 		v.phase, v.done, v.total = phaseName(e.Kind), e.Done, e.Total
 		return v.plainPhase()
 	case train.EventStep, train.EventValid, train.EventReplan:
@@ -77,10 +77,14 @@ func (v *trainView) take(e train.Event) []string {
 	case train.EventSave:
 		v.saved = e.Step
 		return nil
+	case train.EventNote:
+		return []string{v.out.fit(e.Text, "  ")}
 	case train.EventWarning:
 		return []string{v.out.paint(yellow, "warning:") + " " + e.Text}
 	}
 	switch {
+	case e.Kind == train.EventValid && e.Steps == 0:
+		return nil // an n-gram model is measured once, and the end tells of it
 	case e.Kind == train.EventValid && !math.IsNaN(e.Valid):
 		return v.validRows(e)
 	case e.Kind == train.EventValid:
@@ -95,7 +99,7 @@ func (v *trainView) take(e train.Event) []string {
 
 func phaseName(kind string) string {
 	return map[string]string{
-		train.EventRead: "reading text", train.EventTokenize: "encoding text",
+		train.EventRead: "reading text", train.EventTokenize: "encoding text", train.EventCount: "counting n-grams",
 		train.EventPilot: "measuring this machine's speed", train.EventFinal: "measuring the best model",
 	}[kind]
 }
