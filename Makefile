@@ -4,6 +4,7 @@
 #   make test-arm64  the kernels and layers on an emulated arm64 processor (needs qemu-aarch64; skips without)
 #   make race      the tests under the race detector (needs a C compiler)
 #   make bigtext   trains on 2 GB of text under 1 GB of memory; the tests do it with 100 MB
+#   make stress    160,000 products and gates on 200 goroutines while the collector and signals disturb them
 #   make fuzz      every fuzz target for FUZZTIME (10s) each
 #   make bench     benchmarks, by shape;  make benchcmp  the same with and without assembly
 #   make size      the binary's size and the time of a cold build, against their limits
@@ -24,7 +25,7 @@ STATICCHECK := $(GO) tool -modfile=tools/go.mod staticcheck
 # The product is pure Go; nothing but the race detector may need a C compiler.
 export CGO_ENABLED := 0
 
-.PHONY: check build cross fmt vet lint tidy asm-fresh test test-purego test-arm64 race bigtext fuzz bench benchcmp size asm golden clean
+.PHONY: check build cross fmt vet lint tidy asm-fresh test test-purego test-arm64 race bigtext stress fuzz bench benchcmp size asm golden clean
 
 check: build binary-size cross fmt vet lint tidy asm-fresh test test-purego test-arm64
 
@@ -84,6 +85,9 @@ race:
 
 bigtext:
 	@REFRAIN_TEST_BIG_MB=2000 $(GO) test -timeout 60m -count 1 -v -run BigText ./train
+
+stress:
+	@REFRAIN_TEST_STRESS=80 $(GO) test -timeout 60m -count 1 -v -run TestStress ./internal/kernel
 
 fuzz:
 	@for p in $$($(GO) list ./...); do \
