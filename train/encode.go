@@ -3,19 +3,56 @@ package train
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/refrain-lm/refrain/checkpoint"
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/eval"
 	"github.com/refrain-lm/refrain/ngram"
 	"github.com/refrain-lm/refrain/tokenizer"
 )
 
+// share takes tokenizer and ids from the folder of another run instead.
+func (j *Job) share(from string) error {
+	other, err := ReadPlan(from)
+	if err != nil {
+		return err
+	}
+	j.plan.Data, j.plan.ValidLossy, j.plan.TokenizerID = other.Data, other.ValidLossy, other.TokenizerID
+	j.plan.Paths, j.plan.Valid = other.Paths, other.Valid
+	for _, name := range []string{eval.TokenizerFile, idsFile} {
+		if err := link(filepath.Join(from, name), filepath.Join(j.folder.dir, name)); err != nil {
+			return fmt.Errorf("train: sharing the text of %s: %w", from, err)
+		}
+	}
+	if err := j.openTokenizer(); err != nil {
+		return err
+	}
+	return j.openIDs()
+}
+
+// link gives a file a second name, or copies it where the system cannot do that.
+func link(from, to string) error {
+	if os.Link(from, to) == nil {
+		return nil
+	}
+	f, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return checkpoint.ReplaceFile(checkpoint.OS{}, to, func(w io.Writer) error { _, err := io.Copy(w, f); return err })
+}
+
 // encode learns the tokenizer from the training part and writes tokenizer.json
 // and data.ids.
 func (j *Job) encode(ctx context.Context, in Input, on func(Event)) error {
+	if in.Shared != "" {
+		return j.share(in.Shared)
+	}
 	learner, err := tokenizer.NewTrainer(j.plan.Settings.tokenizerOptions())
 	if err != nil {
 		return err
@@ -68,6 +105,23 @@ func (j *Job) encodeValid(dst []int32, text []byte) []int32 {
 
 // openData opens the run's ids and tokenizer and refuses what has changed.
 func (j *Job) openData(ctx context.Context) error {
+	if err := j.openTokenizer(); err != nil {
+		return err
+	}
+	if err := j.openIDs(); err != nil {
+		return err
+	}
+	if want := j.plan.Model.Vocab; j.tok.Size() != want || j.ids.Vocabulary() != want {
+		return fmt.Errorf("%s is for %d tokens, %s has %d, %s %d: they are not of one run", planFile, want, eval.TokenizerFile, j.tok.Size(), idsFile, j.ids.Vocabulary())
+	}
+	if err := j.plan.checkMemory(); err != nil {
+		return err
+	}
+	return j.plan.Data.CheckUnchanged(ctx)
+}
+
+// openTokenizer opens the run's tokenizer.
+func (j *Job) openTokenizer() error {
 	f, err := os.Open(filepath.Join(j.folder.dir, eval.TokenizerFile))
 	if err != nil {
 		return fmt.Errorf("train: the run needs its tokenizer: %w", err)
@@ -79,17 +133,16 @@ func (j *Job) openData(ctx context.Context) error {
 	if j.tok.ID() != j.plan.TokenizerID {
 		return fmt.Errorf("%s is not the tokenizer this run began with; put the old one back, or train anew with --out other", f.Name())
 	}
+	return nil
+}
+
+// openIDs opens the run's ids.
+func (j *Job) openIDs() (err error) {
 	if j.ids, err = data.OpenIDs(filepath.Join(j.folder.dir, idsFile)); err != nil {
 		return fmt.Errorf("the run's data cannot be read: %w", err)
 	}
 	if t, v := j.ids.Train().Len(), j.ids.Valid().Len(); t != j.plan.Data.Train.Tokens || v != j.plan.Data.Valid.Tokens {
 		return fmt.Errorf("%s holds %d and %d tokens, the plan %d and %d: it is of another run", idsFile, t, v, j.plan.Data.Train.Tokens, j.plan.Data.Valid.Tokens)
 	}
-	if want := j.plan.Model.Vocab; j.tok.Size() != want || j.ids.Vocabulary() != want {
-		return fmt.Errorf("%s is for %d tokens, %s has %d, %s %d: they are not of one run", planFile, want, eval.TokenizerFile, j.tok.Size(), idsFile, j.ids.Vocabulary())
-	}
-	if err := j.plan.checkMemory(); err != nil {
-		return err
-	}
-	return j.plan.Data.CheckUnchanged(ctx)
+	return nil
 }

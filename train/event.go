@@ -47,6 +47,7 @@ type Event struct {
 	Clip            Clip    // what clipping did
 	TokensPerSecond float64
 	Elapsed, Left   time.Duration
+	Trained         time.Duration // of Elapsed, in training steps alone
 	Text            string
 	Done, Total     int64
 }
@@ -76,6 +77,7 @@ type record struct {
 	Rate    float64  `json:"tokens_per_second,omitempty"`
 	Elapsed float64  `json:"elapsed_seconds,omitempty"`
 	Left    float64  `json:"left_seconds,omitempty"`
+	Trained float64  `json:"trained_seconds,omitempty"`
 	Text    string   `json:"text,omitempty"`
 	Done    int64    `json:"done,omitempty"`
 	Total   int64    `json:"total,omitempty"`
@@ -92,7 +94,7 @@ func finite(v float64) *float64 {
 func (e Event) MarshalJSON() ([]byte, error) {
 	r := record{Kind: e.Kind, Step: e.Step, Steps: e.Steps, Pass: e.Pass, Loss: finite(e.Loss), Valid: finite(e.Valid),
 		Hits: finite(e.Accuracy), VHits: finite(e.ValidAccuracy), Best: e.Best, LR: e.LR, Norm: finite(e.Norm), Clip: e.Clip, Rate: e.TokensPerSecond, Elapsed: e.Elapsed.Seconds(),
-		Left: e.Left.Seconds(), Text: e.Text, Done: e.Done, Total: e.Total}
+		Left: e.Left.Seconds(), Trained: e.Trained.Seconds(), Text: e.Text, Done: e.Done, Total: e.Total}
 	if !e.Time.IsZero() {
 		r.Time = e.Time.UTC().Format(time.RFC3339Nano)
 	}
@@ -114,7 +116,7 @@ func (e *Event) UnmarshalJSON(raw []byte) error {
 	*e = Event{Kind: r.Kind, Step: r.Step, Steps: r.Steps, Pass: r.Pass, Loss: nan(r.Loss), Valid: nan(r.Valid), Best: r.Best,
 		Accuracy: nan(r.Hits), ValidAccuracy: nan(r.VHits),
 		LR: r.LR, Norm: nan(r.Norm), Clip: r.Clip, TokensPerSecond: r.Rate, Text: r.Text, Done: r.Done, Total: r.Total,
-		Elapsed: time.Duration(r.Elapsed * float64(time.Second)), Left: time.Duration(r.Left * float64(time.Second))}
+		Elapsed: time.Duration(r.Elapsed * float64(time.Second)), Left: time.Duration(r.Left * float64(time.Second)), Trained: time.Duration(r.Trained * float64(time.Second))}
 	if r.Time != "" {
 		t, err := time.Parse(time.RFC3339Nano, r.Time)
 		if err != nil {

@@ -21,10 +21,15 @@ import (
 type Input struct {
 	Sources []data.Source // training text; its tail validates if Valid is empty
 	Valid   []data.Source
+	Shared  string    // folder of another run of the same text and tokenizer, to share its ids; Sources and Valid are not read then
 	Out     string    // the new model folder; must not exist
 	DryRun  bool      // plan only: nothing is left on disk
 	Command []string  // for the record
 	Started time.Time // when the budget began; zero: now
+
+	ValidTokens int64 // measured at each validation at most; 0: the plan chooses
+	EvalTokens  int64 // measured by eval after the run at most; 0: the plan chooses
+	NoRetreat   bool  // the first divergence ends the run, so that its learning rate is the one it was given
 }
 
 // Job is a planned run that holds its folder's lock.
@@ -82,7 +87,7 @@ func prepareOn(ctx context.Context, disk checkpoint.FS, s Settings, in Input, on
 		return nil, err
 	}
 	j := &Job{folder: folder{dir: in.Out, disk: disk}, temp: in.DryRun}
-	j.plan = Plan{Version: 1, Command: in.Command, Settings: s, Paths: names(in.Sources), Valid: names(in.Valid)}
+	j.plan = Plan{Version: 1, Command: in.Command, Settings: s, Paths: names(in.Sources), Valid: names(in.Valid), NoRetreat: in.NoRetreat}
 	j.plan.Data = data.Corpus{Sources: places(in.Sources), ValidSources: places(in.Valid)}
 	if err := j.makeFolder(); err != nil {
 		return nil, err
@@ -181,13 +186,13 @@ func (j *Job) prepare(ctx context.Context, in Input, on func(Event)) error {
 		}
 		s.chooseModel(6 * 1e6 * float64(p.Steps*p.TokensPerStep()))
 		s.chooseLearning(float64(p.Steps) / float64(windows))
-		p.Model = s.modelConfig(p.Model.Vocab)
+		p.Model = s.ModelConfig(p.Model.Vocab)
 	}
 	if err := p.Model.Validate(); err != nil {
 		return err
 	}
 	p.Params = p.Model.Params()
-	p.chooseEvaluation()
+	p.chooseEvaluation(in)
 	p.chooseIntervals()
 	if err := p.checkMemory(); err != nil {
 		return err
@@ -224,7 +229,8 @@ func (j *Job) checkLengths() error {
 // chooseEvaluation bounds validation during and after the run: of a validation
 // part that is large beside the training it looks at the beginning, and in a
 // timed run neither takes more than a few percent of the time.
-func (p *Plan) chooseEvaluation() {
+func (p *Plan) chooseEvaluation(in Input) {
+	defer p.boundEvaluation(in)
 	p.ValidTokens = min(p.Data.Valid.Tokens, max(1<<20, p.Tokens()/20))
 	p.EvalTokens = min(p.Data.Valid.Tokens, max(1<<19, p.Tokens()/50))
 	if p.Settings.Time == 0 || p.Rate == 0 {
@@ -238,6 +244,16 @@ func (p *Plan) chooseEvaluation() {
 	perToken := float64(p.Model.MultiplyAdds())*4/20e9 + 5e-6
 	if most := int64(p.Settings.Time.Seconds() / 50 / perToken); p.EvalTokens > max(most, 2000) {
 		p.EvalTokens = max(most, 2000)
+	}
+}
+
+// boundEvaluation obeys what the caller asked for.
+func (p *Plan) boundEvaluation(in Input) {
+	if in.ValidTokens > 0 {
+		p.ValidTokens = min(p.Data.Valid.Tokens, in.ValidTokens)
+	}
+	if in.EvalTokens > 0 {
+		p.EvalTokens = min(p.Data.Valid.Tokens, in.EvalTokens)
 	}
 }
 
@@ -461,7 +477,7 @@ func (j *Job) planPhase(s Settings, remaining int64, started time.Time) error {
 	default:
 		p.Steps = p.From + max(0, remaining)
 	}
-	p.Model = p.Settings.modelConfig(p.Model.Vocab)
+	p.Model = p.Settings.ModelConfig(p.Model.Vocab)
 	p.chooseIntervals()
 	// Without its card a run is not finished, whatever its steps say.
 	if err := j.folder.disk.Remove(filepath.Join(j.folder.dir, cardFile)); err != nil {

@@ -324,3 +324,79 @@ func TestModelFolderOpens(t *testing.T) {
 		})
 	}
 }
+
+// TestShared: a run that shares another's text gives the bits of one that reads it.
+func TestShared(t *testing.T) {
+	dir := t.TempDir()
+	text := write(t, dir, "text", prose(300))
+	own, other, shared := filepath.Join(dir, "own"), filepath.Join(dir, "other"), filepath.Join(dir, "shared")
+	run := func(j *train.Job, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := j.Run(context.Background(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(prepare(t, own, settings(t, tiny...), text), nil)
+	j := prepare(t, other, settings(t, append(tiny, "cell=rnn", "seed=2")...), text)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	run(train.Prepare(context.Background(), settings(t, tiny...), train.Input{Shared: other, Out: shared}, nil))
+	for _, name := range []string{"model.safetensors", "tokenizer.json", "README.md"} {
+		a, err := os.ReadFile(filepath.Join(own, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join(shared, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name != "README.md" && !bytes.Equal(a, b) || len(b) == 0 {
+			t.Errorf("%s differs", name)
+		}
+	}
+}
+
+// TestCheckpointModel: the weights of a step are those that the run had there.
+func TestCheckpointModel(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "model")
+	j := prepare(t, out, settings(t, append(tiny, "average=0", "tied=true")...), write(t, dir, "text", prose(300)))
+	if _, err := j.Run(context.Background(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	first, err := train.InitialModel(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := train.CheckpointModel(out, 40)
+	if err != nil {
+		t.Fatal(err)
+	}
+	best, err := eval.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bestIsLast, moved := true, false
+	for i, p := range last.Params() {
+		for k, v := range p.Value {
+			bestIsLast = bestIsLast && v == best.LM.Params()[i].Value[k]
+			moved = moved || v != first.Params()[i].Value[k]
+		}
+	}
+	if !bestIsLast || !moved {
+		t.Errorf("the last checkpoint is the best model: %v (its loss falls to the end); it differs from the first weights: %v", bestIsLast, moved)
+	}
+	if _, err := train.CheckpointModel(out, 39); err == nil {
+		t.Error("a step without a checkpoint was read")
+	}
+}

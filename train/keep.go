@@ -91,6 +91,9 @@ func clone(ts []checkpoint.Tensor) []checkpoint.Tensor {
 	return out
 }
 
+// modelPrefix stands before the names of the weights among a run's arrays.
+const modelPrefix = "model."
+
 // arrays names every array of the run; the slices are the live ones.
 func (t *trainer) arrays() []checkpoint.Tensor {
 	var out []checkpoint.Tensor
@@ -98,7 +101,7 @@ func (t *trainer) arrays() []checkpoint.Tensor {
 		out = append(out, checkpoint.Tensor{Name: prefix + name, Shape: []int{len(data)}, Data: data})
 	}
 	for _, p := range t.m.Params() {
-		add("model.", p.Name, p.Value)
+		add(modelPrefix, p.Name, p.Value)
 	}
 	for _, s := range t.opt.State() {
 		add("optimizer.", s.Name, s.Value)

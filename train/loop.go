@@ -41,6 +41,7 @@ type Options struct {
 	Keep       Keeper         // where states go; nil: memory
 	Budget     Budget         // a deadline; zero: none
 	Replans    []Replan       // recorded changes of Steps that this run must obey
+	NoRetreat  bool           // the first divergence ends the run
 
 	ValidEvery  int64 // steps; 0: twenty times a run
 	SaveEvery   int64 // steps; 0: as ValidEvery
@@ -73,7 +74,8 @@ type Feed interface {
 // The loop: one window forwards and backwards, clip, update; now and then
 // validate and keep the best; now and then save. A loss that is NaN, infinite
 // or running away sends it back to the last saved state at half the learning
-// rate, twice; the third time it gives up with ErrDiverged.
+// rate, twice; the third time it gives up with ErrDiverged (with NoRetreat the
+// first time).
 //
 // A save that fails on the way is a warning, and the next one tries again: what
 // was saved before is whole. The first and the last save must succeed.
@@ -102,7 +104,7 @@ func Run(ctx context.Context, m *lm.Model, s Feed, o Options) (Report, error) {
 		if ctx.Err() != nil {
 			return t.stopped(ctx, nil)
 		}
-		if err := t.step(); err != nil {
+		if err := t.timedStep(); err != nil {
 			return t.report(), err
 		}
 		if t.diverging() {
@@ -131,6 +133,14 @@ func (t *trainer) ended() bool {
 // due reports whether the step just done is a multiple of every, or the last.
 func (t *trainer) due(every int64) bool {
 	return t.run.Step > 0 && (t.run.Step%every == 0 || t.run.Step == t.run.Steps)
+}
+
+// timedStep counts the time of training alone.
+func (t *trainer) timedStep() error {
+	at := time.Now()
+	err := t.step()
+	t.trained += time.Since(at)
+	return err
 }
 
 // step trains on one window.
@@ -268,6 +278,9 @@ func (t *trainer) retreat() error {
 		return err
 	}
 	t.run.Divergences = times + 1
+	if t.opts.NoRetreat {
+		return fmt.Errorf("%w at step %d; step %d is kept", ErrDiverged, at, t.run.Step)
+	}
 	if t.run.Divergences > 2 {
 		return fmt.Errorf("%w 3 times, last at step %d; step %d is kept", ErrDiverged, at, t.run.Step)
 	}

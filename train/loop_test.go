@@ -238,6 +238,20 @@ func TestDivergence(t *testing.T) {
 	}
 }
 
+// TestNoRetreat: a run that may not change its learning rate ends where it diverges.
+func TestNoRetreat(t *testing.T) {
+	o := options()
+	o.Optim, o.Schedule, o.Clip, o.NoRetreat = optim.Config{Name: "sgd"}, optim.Schedule{Name: "constant", LR: 1e6}, 0, true
+	o.On = func(e train.Event) {
+		if e.Kind == train.EventWarning {
+			t.Errorf("went on: %s", e.Text)
+		}
+	}
+	if _, err := train.Run(context.Background(), model(t, small), stream(t, counting(1000)), o); !errors.Is(err, train.ErrDiverged) {
+		t.Fatalf("error %v, want ErrDiverged", err)
+	}
+}
+
 func TestPatienceStopsEarly(t *testing.T) {
 	o := options()
 	o.Steps, o.Patience, o.ValidEvery = 10000, 2, 5

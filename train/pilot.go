@@ -74,17 +74,17 @@ func (p *Plan) fitTime(train data.Reader, deadline time.Time) error {
 	if s.Tokenizer == "word" {
 		probe.choose("tied", "true")
 	}
-	rate, err := p.pilot(probe.modelConfig(p.Model.Vocab), train, min(total/60, 2*time.Second))
+	rate, err := p.pilot(probe.ModelConfig(p.Model.Vocab), train, min(total/60, 2*time.Second))
 	if err != nil {
 		return err
 	}
 	budget := func() float64 { return (time.Until(deadline) - reserve(total)).Seconds() }
-	ops := 6 * float64(probe.modelConfig(p.Model.Vocab).MultiplyAdds()) * rate * budget()
+	ops := 6 * float64(probe.ModelConfig(p.Model.Vocab).MultiplyAdds()) * rate * budget()
 	s.chooseModel(ops)
 	s.chooseBatch(p.Data.Train.Tokens)
-	perToken := 6 * float64(s.modelConfig(p.Model.Vocab).MultiplyAdds())
+	perToken := 6 * float64(s.ModelConfig(p.Model.Vocab).MultiplyAdds())
 	s.chooseLearning(ops / perToken / float64(max(1, p.Data.Train.Tokens)))
-	p.Model = s.modelConfig(p.Model.Vocab)
+	p.Model = s.ModelConfig(p.Model.Vocab)
 	if p.Rate, err = p.pilot(p.Model, train, min(total/30, 4*time.Second)); err != nil {
 		return err
 	}

@@ -42,6 +42,7 @@ type Plan struct {
 	Kernels     string        `json:"kernels"`
 	Replans     []Replan      `json:"replans"`
 	Earlier     []Phase       `json:"earlier"`
+	NoRetreat   bool          `json:"no_retreat,omitempty"` // the first divergence ends the run
 }
 
 // Phase is a part of a run that ended before the present one began.
@@ -163,8 +164,9 @@ func (s Settings) tokenizerOptions() tokenizer.Options {
 	return o
 }
 
-// modelConfig is the model's part of the settings.
-func (s Settings) modelConfig(vocab int) lm.Config {
+// ModelConfig is the model's part of complete settings, for a vocabulary of so
+// many tokens.
+func (s Settings) ModelConfig(vocab int) lm.Config {
 	c := lm.Config{
 		Version: lm.Version, Kind: lm.KindRecurrent, Cell: lm.Cell(s.Cell), Bias: s.Bias,
 		Vocab: vocab, EmSize: s.EmSize, Hidden: s.Hidden, Layers: s.Layers, Tied: s.Tied,
@@ -203,10 +205,10 @@ func (p Plan) options(windows int64) Options {
 		From: p.From, Steps: p.Steps, Seed: s.Seed, Threads: s.Threads,
 		Clip: s.Clip, ClipEach: s.ClipValue, SumTime: s.Loss == "sum", Average: s.Average, StateReset: s.StateReset,
 		ValidMax: p.ValidTokens, ValidEvery: s.ValidEvery, SaveEvery: s.SaveEvery, Patience: s.Patience,
-		Replans: p.Replans,
-		Optim:   optim.Config{Name: s.Optimizer, Beta1: s.Beta1, Beta2: s.Beta2, Eps: s.Eps, WeightDecay: s.WeightDecay, Keras: s.KerasEps},
+		Replans: p.Replans, NoRetreat: p.NoRetreat,
+		Optim: optim.Config{Name: s.Optimizer, Beta1: s.Beta1, Beta2: s.Beta2, Eps: s.Eps, WeightDecay: s.WeightDecay, Keras: s.KerasEps},
 	}
-	o.Schedule = optim.Schedule{Name: s.Schedule, LR: s.LR, WarmUp: s.Warmup, CoolDown: s.Cooldown, Decay: s.LRDecay,
+	o.Schedule = optim.Schedule{Name: s.Schedule, LR: s.LR, WarmUp: s.Warmup, CoolDown: s.Cooldown, Shape: s.CoolShape, Decay: s.LRDecay,
 		Hold: int(math.Round(s.LRHold)), EpochSteps: int(windows)}
 	return o
 }

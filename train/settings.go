@@ -67,6 +67,7 @@ type Settings struct {
 	Schedule    string  `json:"schedule"`
 	Warmup      float64 `json:"warmup"`   // share of the run
 	Cooldown    float64 `json:"cooldown"` // share of the run
+	CoolShape   string  `json:"cooldown_shape"`
 	LRDecay     float64 `json:"lr_decay"`
 	LRHold      float64 `json:"lr_hold"`       // epochs before the first decay
 	Loss        string  `json:"loss"`          // mean; sum: over time, mean over the batch
@@ -150,6 +151,7 @@ var flags = []Flag{
 	{"schedule", "Learning", "constant, zaremba, cosine, one-cycle, wsd, plateau", "wsd", func(s *Settings) any { return &s.Schedule }},
 	{"warmup", "Learning", "share of the run to warm up", "", func(s *Settings) any { return &s.Warmup }},
 	{"cooldown", "Learning", "share of the run to cool down (wsd)", "", func(s *Settings) any { return &s.Cooldown }},
+	{"cooldown-shape", "Learning", "how wsd cools down: linear, or sqrt for 1-sqrt", "linear", func(s *Settings) any { return &s.CoolShape }},
 	{"lr-decay", "Learning", "factor of zaremba and plateau", "0.5", func(s *Settings) any { return &s.LRDecay }},
 	{"lr-hold", "Learning", "epochs before zaremba's first decay", "4", func(s *Settings) any { return &s.LRHold }},
 	{"loss", "Learning", "gradient of the mean, or of the sum over time", "mean", func(s *Settings) any { return &s.Loss }},
@@ -344,6 +346,7 @@ func (s Settings) Validate() error {
 	oneOf("init", s.Init, "refrain", "pytorch", "keras", "uniform")
 	oneOf("optimizer", s.Optimizer, "adam", "adamw", "sgd", "asgd")
 	oneOf("schedule", s.Schedule, "constant", "zaremba", "cosine", "one-cycle", "wsd", "plateau")
+	oneOf("cooldown-shape", s.CoolShape, "linear", "sqrt")
 	oneOf("loss", s.Loss, "mean", "sum")
 	oneOf("precision", s.Precision, "auto", "float32")
 	if n := len(given(s, "time", "epochs", "steps")); n > 1 {

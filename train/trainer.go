@@ -44,7 +44,8 @@ type trainer struct {
 	clipped   int64 // steps since the last report that clipping changed
 	updates   int64 // since the last report
 	begun     time.Time
-	tokens    int64 // of this call
+	trained   time.Duration // in steps alone
+	tokens    int64         // of this call
 	steps     int64
 	reported  time.Time
 	reportTok int64
@@ -134,7 +135,7 @@ func (t *trainer) report() Report {
 
 // event fills in where the run stands.
 func (t *trainer) event(kind string) Event {
-	e := Event{Kind: kind, Time: time.Now(), Step: t.run.Step, Steps: t.run.Steps, Elapsed: time.Since(t.begun),
+	e := Event{Kind: kind, Time: time.Now(), Step: t.run.Step, Steps: t.run.Steps, Elapsed: time.Since(t.begun), Trained: t.trained,
 		Loss: math.NaN(), Valid: math.NaN(), Norm: math.NaN(), Accuracy: math.NaN(), ValidAccuracy: math.NaN()}
 	if w := t.feed.Windows(); w > 0 {
 		e.Pass = float64(t.run.Step) / float64(w)
