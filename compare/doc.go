@@ -1,6 +1,13 @@
 // Package compare trains several models on one text on equal terms and judges
 // the differences.
 //
+// [Prepare] cuts the text and plans, [Comparison.Run] trains and measures:
+//
+//	text, err := data.Sources([]string{"book.txt"}, nil, data.ReadOptions{})
+//	c, err := compare.Prepare(ctx, compare.Settings{Time: 10 * time.Minute}, compare.Input{Sources: text, Out: "book"}, nil)
+//	result, err := c.Run(ctx)
+//	err = c.Close()
+//
 // A comparison is a [Result]: what was read, what was equal, what every model
 // scored on every block of the test text with every seed, and what else was
 // measured. [Judge] turns it into words by fixed rules. For two models A and B,
@@ -18,4 +25,55 @@
 //
 // Losses are nats a token unless a name says otherwise, sizes bytes, times
 // seconds.
+//
+// # The protocol
+//
+// The text is cut into 80 % to train, 10 % to validate and 10 % to test, in that
+// order and at line ends. The learning rate and each run's checkpoint see the
+// validation part only; each final model meets the test part once, as one stream
+// whose first token is given. One tokenizer is learnt, on the training part.
+//
+// Equal parameters: all trainable scalars of the reference, an LSTM of the given
+// width, tied weights counted once. Vocabulary, embedding width and depth are kept;
+// [SolveWidth] finds the hidden width, and more than 1 % off is an error. With
+// tied weights a projection joins the hidden width and the embedding's.
+//
+// Equal tokens: with one seed all models read the same windows in the same order.
+// For a budget of time X, three fifths of it go into training steps:
+// N = 0.6·X / Σₘ((S+1)/rₘ) tokens a run, for S seeds and a speed of rₘ tokens a
+// second that a pilot measured; five runs of the search, a fifth of N each, make the
+// one beside the seeds. After the search, whose runs tell the speeds better, N is
+// taken back where the time would not suffice. Equal time instead: the same seconds
+// of training steps alone, as many steps as the speed in the search allows; what
+// each run really took is in its Seconds. Runs go one after another on all threads.
+//
+// The schedule is that of Hägele et al. (2024): 2 % warm-up, constant, and over the
+// last fifth down by 1−√x, so that validations before it share a phase. Each
+// model's learning rate is the best of 0.0003, 0.001, 0.003, 0.01 and 0.03, by
+// the validation loss of runs of N/5 tokens with a seed of their own; where the best
+// is at an edge one more is tried, at most twice. Rates matter more than anything
+// else that could be tuned (Greff et al. 2015), and tuning them overturns
+// rankings (Melis et al. 2018). Values are fixed and not drawn, so there is no
+// curve of expected validation performance (Dodge et al. 2019).
+//
+// A seed sets initial weights, dropout and the offsets of windows together
+// (Bouthillier et al. 2021: vary all sources of variation); there are three at
+// least. A run whose loss runs away has diverged: it is told as such, and not gone
+// back with at a lower rate, since its rate is part of what is compared.
+//
+// The use of context is measured on the same test tokens for every length, from
+// fresh states (Khandelwal et al. 2018).
+//
+// # A comparison's folder
+//
+//	plan.json      a [Protocol]: what is done, complete before the first run
+//	text/          the three parts, and the tokenizer and ids that all runs share
+//	search/        the runs of the search, without weights once they have ended
+//	lstm-1/ …      the final runs by model and seed, each a model folder
+//	runs.json      which runs have ended, and how
+//	result.json    the [Result]
+//
+// [Resume] goes on with a comparison that was stopped or killed, within a run at
+// its last checkpoint, to the same bytes. Everything but times is a function of
+// text, plan and seeds.
 package compare

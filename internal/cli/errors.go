@@ -97,7 +97,7 @@ func (a *app) line(text string) {
 }
 
 // ourCommands are what messages of other packages tell to type.
-var ourCommands = regexp.MustCompile(`(^|\s)refrain (train|eval|generate|score|inspect)\b`)
+var ourCommands = regexp.MustCompile(`(^|\s)refrain (train|eval|generate|score|inspect|compare)\b`)
 
 // callable makes the commands in a message work when pasted, however this
 // program was called.
@@ -115,7 +115,7 @@ func (a *app) warn(format string, args ...any) {
 	}
 }
 
-var packagePrefix = regexp.MustCompile(`^(?:(?:lm|train|eval|data|tokenizer|checkpoint|sample|optim|nn|cpu|config): )+`)
+var packagePrefix = regexp.MustCompile(`^(?:(?:lm|train|compare|eval|data|tokenizer|checkpoint|sample|optim|nn|cpu|config): )+`)
 
 // tidy makes an error one line without the names of our packages in front.
 func tidy(err error) string {

@@ -439,7 +439,10 @@ func asUsage(err error) error {
 
 // defaultOut names the model after the first text: book.txt makes book-model,
 // or book-model-2 where that is taken.
-func defaultOut(args []string) string {
+func defaultOut(args []string) string { return freeName(args, "-model") }
+
+// freeName names a new folder after the first text.
+func freeName(args []string, ending string) string {
 	base := "go"
 	if len(args) > 0 {
 		base = "text"
@@ -447,9 +450,9 @@ func defaultOut(args []string) string {
 			base = baseName(args[0])
 		}
 	}
-	name := base + "-model"
+	name := base + ending
 	for n := 2; exists(name); n++ {
-		name = fmt.Sprintf("%s-model-%d", base, n)
+		name = fmt.Sprintf("%s%s-%d", base, ending, n)
 	}
 	return name
 }

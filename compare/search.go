@@ -1,0 +1,185 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// ladder holds the learning rates that a search may try, half a decade apart. It
+// begins with five of them and goes on where the best is at an edge.
+var ladder = []float64{3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1}
+
+const (
+	firstRung, lastRung = 2, 6
+	widenMost           = 2
+)
+
+// searchRuns is how many runs a search takes unless it is widened.
+const searchRuns = lastRung - firstRung + 1
+
+// search finds the learning rate of every model that is trained, on the validation
+// part alone. It returns a search for each entry.
+func (c *Comparison) search(ctx context.Context) ([]Search, error) {
+	found := make([]Search, len(c.protocol.Entries))
+	for i, e := range c.protocol.Entries {
+		if !e.trained() {
+			continue
+		}
+		s, err := searchLadder(func(lr float64) (Trial, error) { return c.trial(ctx, e, lr) })
+		if err != nil {
+			return nil, err
+		}
+		s.Setting, s.Tokens = "learning rate", e.SearchSteps*c.protocol.TokensPerStep()
+		found[i] = s
+	}
+	return found, nil
+}
+
+// trial trains an entry with one learning rate.
+func (c *Comparison) trial(ctx context.Context, e Entry, lr float64) (Trial, error) {
+	r := run{entry: e, dir: filepath.Join("search", e.Kind+"-"+formatRate(lr))}
+	save := max(1, e.SearchSteps/2)
+	r.settings = e.runSettings(lr, c.protocol.SearchSeed, e.SearchSteps, e.SearchSteps, save, c.protocol.Settings.Shared.Threads)
+	r.event = Event{Stage: StageSearch, Model: e.Kind, Setting: "learning rate", Value: lr, Seed: c.protocol.SearchSeed}
+	out, err := c.do(ctx, r)
+	if err != nil {
+		return Trial{}, err
+	}
+	if out.Diverged {
+		out.Best = math.NaN()
+	}
+	return Trial{Value: lr, Loss: Number(out.Best), Diverged: out.Diverged}, nil
+}
+
+// searchLadder tries the first rungs of the ladder, and beyond an edge that is the
+// best one more, at most twice. Where all diverged, Chosen is 0.
+func searchLadder(try func(lr float64) (Trial, error)) (Search, error) {
+	var s Search
+	lo, hi := firstRung, firstRung
+	for ; ; hi++ {
+		t, err := try(ladder[hi])
+		if err != nil {
+			return s, err
+		}
+		s.Trials = append(s.Trials, t)
+		if hi == lastRung {
+			break
+		}
+	}
+	for {
+		best := bestTrial(s.Trials)
+		s.Chosen, s.AtEdge = 0, best == 0 || best == len(s.Trials)-1
+		if best < 0 {
+			return s, nil
+		}
+		s.Chosen = s.Trials[best].Value
+		if !s.AtEdge || s.Widened == widenMost {
+			return s, nil
+		}
+		s.Widened++
+		at := hi + 1
+		if best == 0 {
+			at = lo - 1
+		}
+		t, err := try(ladder[at])
+		if err != nil {
+			return s, err
+		}
+		if at < lo {
+			s.Trials, lo = slices.Insert(s.Trials, 0, t), at
+		} else {
+			s.Trials, hi = append(s.Trials, t), at
+		}
+	}
+}
+
+// bestTrial is the place of the lowest loss, −1 where all diverged.
+func bestTrial(trials []Trial) int {
+	best := -1
+	for i, t := range trials {
+		if !math.IsNaN(float64(t.Loss)) && (best < 0 || t.Loss < trials[best].Loss) {
+			best = i
+		}
+	}
+	return best
+}
+
+// finals trains every model once with every seed, a seed at a time, so that a
+// comparison that is stopped has seen all models alike. It returns the outcomes by
+// entry.
+func (c *Comparison) finals(ctx context.Context, chosen []Search) ([][]outcome, error) {
+	p := c.protocol
+	all := make([][]outcome, len(p.Entries))
+	for i, seed := range p.Seeds {
+		for k, e := range p.Entries {
+			if !e.trained() {
+				continue
+			}
+			if chosen[k].Chosen == 0 {
+				all[k] = append(all[k], outcome{ending: ending{Diverged: true}, seed: seed, Best: math.NaN()})
+				continue
+			}
+			out, err := c.do(ctx, c.final(e, chosen[k].Chosen, seed, i == 0))
+			if err != nil {
+				return nil, err
+			}
+			all[k] = append(all[k], out)
+		}
+	}
+	return all, nil
+}
+
+// final is the final run of an entry with one seed.
+func (c *Comparison) final(e Entry, lr float64, seed uint64, first bool) run {
+	r := run{entry: e, dir: fmt.Sprintf("%s-%d", e.Kind, seed), final: true, keepHalf: first}
+	mark := e.Steps / marks
+	r.settings = e.runSettings(lr, seed, e.Steps, mark, savedMarks*mark, c.protocol.Settings.Shared.Threads)
+	r.event = Event{Stage: StageFinal, Model: e.Kind, Seed: seed}
+	return r
+}
+
+// savedMarks is how many validations lie between two checkpoints; one of these is
+// halfway.
+const savedMarks = 3
+
+// fitAgain fits the final runs' steps to the time that is left after the search,
+// now that every model's speed is known from runs of the search, and writes them
+// into the plan. Equal tokens are only ever taken away: a search that read more
+// than its share harms nobody.
+func (c *Comparison) fitAgain() error {
+	p := &c.protocol
+	if p.Fitted {
+		return nil
+	}
+	left := math.Inf(1) // seconds for the steps of all final runs
+	if !c.deadline.IsZero() {
+		left = time.Until(c.deadline).Seconds() - measureShare*p.Settings.Time.Seconds()
+	}
+	var need float64
+	for i, e := range p.Entries {
+		if e.trained() {
+			steps := float64(e.Steps*p.TokensPerStep()) / c.clock.rate(i)
+			left -= c.clock.beside(i, steps) * float64(len(p.Seeds))
+			need += steps * float64(len(p.Seeds))
+		}
+	}
+	if p.Settings.Equal == "time" {
+		models := p.trainedModels()
+		seconds := min(fitSeconds(p.Settings.Time, len(p.Seeds), models), left/float64(models*len(p.Seeds)))
+		p.setSeconds(max(seconds, 0), c.clock.rate)
+	} else if need > left {
+		tokens, _ := p.tokens()
+		p.setFinalSteps(wholeMarks(int64(float64(tokens/p.TokensPerStep()) * max(left, 0) / need)))
+	}
+	p.Fitted = true
+	c.clock.replan(*p)
+	return c.writePlan()
+}
+
+// validOverhead is how much longer a final run takes than its steps, until that has
+// been measured.
+const validOverhead = 0.2

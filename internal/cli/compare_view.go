@@ -1,0 +1,145 @@
+package cli
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/refrain-lm/refrain/compare"
+	"github.com/refrain-lm/refrain/train"
+)
+
+// compareView shows a comparison on standard error: a row for every run that has
+// ended and a moving bar on a terminal, plain lines elsewhere.
+type compareView struct {
+	out   *stream
+	quiet bool
+	now   func() time.Time
+	live  *live
+
+	unit   unit
+	last   compare.Event
+	lastAt time.Time
+	loss   float64 // of the run under way, nats
+	begun  time.Time
+	said   string // last stage named in plain lines
+	spoke  time.Time
+}
+
+func (a *app) newCompareView(still bool) *compareView {
+	v := &compareView{out: a.err, quiet: a.quiet, now: a.now, loss: math.NaN(), begun: a.now()}
+	draw := v.bar
+	if a.quiet || still {
+		draw = nil
+	}
+	v.last = compare.Event{Stage: compare.StageText}
+	v.live = startLive(a.err, draw)
+	return v
+}
+
+// on takes an event of the comparison.
+func (v *compareView) on(e compare.Event) {
+	var rows []string
+	v.live.update(func() { rows = v.take(e) })
+	if v.quiet {
+		return
+	}
+	for _, r := range rows {
+		v.live.row("%s", r)
+	}
+}
+
+// take notes e and returns the rows it makes.
+func (v *compareView) take(e compare.Event) []string {
+	if e.Stage == compare.StageWarning || e.Train != nil && e.Train.Kind == train.EventWarning {
+		text := e.Text
+		if e.Train != nil {
+			text = what(e) + ": " + e.Train.Text
+		}
+		return []string{v.out.paint(yellow, "warning:") + " " + text}
+	}
+	if what(e) != what(v.last) {
+		v.loss = math.NaN()
+	}
+	v.last, v.lastAt = e, v.now()
+	if e.Train != nil && e.Train.Kind == train.EventStep {
+		v.loss = e.Train.Loss
+	}
+	switch {
+	case e.Ended:
+		return []string{v.endedRow(e)}
+	case !v.out.terminal && what(e) != v.said:
+		v.said, v.spoke = what(e), v.now()
+		return []string{v.now().Format(time.TimeOnly) + " " + v.said + v.remaining()}
+	case !v.out.terminal && v.now().Sub(v.spoke) >= plainEvery:
+		v.spoke = v.now()
+		return []string{v.now().Format(time.TimeOnly) + " " + what(e) + v.losses() + v.remaining()}
+	}
+	return nil
+}
+
+// what names the work under way.
+func what(e compare.Event) string {
+	switch e.Stage {
+	case compare.StageText:
+		return "reading text"
+	case compare.StagePilot:
+		return "measuring the speed of " + e.Model
+	case compare.StageSearch:
+		return fmt.Sprintf("run %d of %d: %s, %s %g", e.Run, e.Runs, e.Model, e.Setting, e.Value)
+	case compare.StageFinal:
+		return fmt.Sprintf("run %d of %d: %s, seed %d", e.Run, e.Runs, e.Model, e.Seed)
+	case compare.StageMeasure:
+		return e.Text
+	}
+	return "starting"
+}
+
+// endedRow is "lstm  learning rate 0.003  1.2345 nats  validation".
+func (v *compareView) endedRow(e compare.Event) string {
+	head := fmt.Sprintf("seed %d", e.Seed)
+	if e.Stage == compare.StageSearch {
+		head = fmt.Sprintf("%s %g", e.Setting, e.Value)
+	}
+	result := fmt.Sprintf("valid %.4f nats/token", e.Loss)
+	if e.Diverged {
+		result = "diverged"
+	}
+	row := fmt.Sprintf("%-12s %-22s %s", e.Model, head, result)
+	if !v.out.terminal {
+		return v.now().Format(time.TimeOnly) + " " + strings.Join(strings.Fields(row), " ")
+	}
+	return cut(fmt.Sprintf("%-6s%s", clock(v.now().Sub(v.begun)), row), v.out.columns())
+}
+
+func (v *compareView) losses() string {
+	if math.IsNaN(v.loss) {
+		return ""
+	}
+	return fmt.Sprintf(" train=%.4f nats/token", v.loss)
+}
+
+func (v *compareView) remaining() string {
+	if v.last.Left <= 0 {
+		return ""
+	}
+	return " left=" + countdown(v.last.Left)
+}
+
+// bar is the moving line.
+func (v *compareView) bar() bar {
+	b := bar{share: -1, what: what(v.last)}
+	if v.last.Share > 0 {
+		b.share = v.last.Share
+	}
+	if !math.IsNaN(v.loss) {
+		b.speed = fmt.Sprintf("%.3f nats", v.loss)
+	}
+	if v.last.Left > 0 && v.now().Sub(v.begun) >= 3*time.Second {
+		b.left = countdown(v.last.Left-v.now().Sub(v.lastAt)) + " left"
+	}
+	return b
+}
+
+func (v *compareView) close() { v.live.close() }
