@@ -4,6 +4,7 @@
 //	go run ./bench/quality ptb            --recipe zaremba-small on PTB, 3 seeds (validation perplexity)
 //	go run ./bench/quality ptb-hour       PTB in --time 1h
 //	go run ./bench/quality shakespeare    tinyshakespeare in --time 10m, 3 seeds (nats a character, last 10 %)
+//	go run ./bench/quality shakespeare-minute    the same in --time 1m
 //	go run ./bench/quality poems          Tang poems in --time 5m: share of clauses with 5 or 7 characters
 //	go run ./bench/quality go             the demo on Go's sources: brackets, longest copied stretch
 //
@@ -50,7 +51,8 @@ type corpus struct {
 var corpora = []corpus{
 	{"ptb", "PTB words, --recipe zaremba-small", 0, 3, zarembaSmall},
 	{"ptb-hour", "PTB words, a budget", time.Hour, 1, penn},
-	{"shakespeare", "tinyshakespeare, a budget", 10 * time.Minute, 3, shakespeare},
+	{"shakespeare", "tinyshakespeare, ten minutes", 10 * time.Minute, 3, shakespeare},
+	{"shakespeare-minute", "tinyshakespeare, a minute", time.Minute, 3, shakespeare},
 	{"poems", "Tang poems", 5 * time.Minute, 1, poems},
 	{"go", "Go's own sources: refrain train without arguments", 0, 1, goSources},
 }
