@@ -61,7 +61,7 @@ func Example_embed() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	stream, text := m.LM.NewStepper(), []byte("one two")
+	stream, text := m.LM.NewStepper(nil), []byte("one two")
 	for logits := stream.Feed(m.Tokenizer.Encode(nil, text)); len(text) < 33; {
 		id := next.Next(logits)
 		text = m.Tokenizer.AppendDecode(text, id)

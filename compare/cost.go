@@ -50,7 +50,7 @@ func (m *measuring) cost(ctx context.Context, _ *Result) error {
 
 // stepTime is what one token of one stream takes, in milliseconds.
 func (m *measuring) stepTime(model *eval.Model) Spread {
-	stepper := model.Predictor.NewStepper()
+	stepper := model.Predictor.NewStepper(nil)
 	var times []float64
 	ids := m.test.ids[:min(len(m.test.ids), stepsTimed)]
 	for n := -1; n < costRepeats; n++ { // the first warms caches and buffers

@@ -6,6 +6,7 @@ import (
 	"math"
 	"unicode/utf8"
 
+	"github.com/refrain-lm/refrain/nn"
 	"github.com/refrain-lm/refrain/sample"
 )
 
@@ -17,6 +18,7 @@ type GenerateOptions struct {
 	MaxTokens int            // tokens an answer; 0: DefaultMaxTokens; below 0: no limit
 	Stop      []string       // the first of these to appear ends the answer, and is left out
 	Sample    sample.Options // the zero value always takes the likeliest token
+	Pool      *nn.Pool       // threads that share each token's work; nil: the caller alone; the text is the same
 }
 
 // Why an answer ended.
@@ -52,7 +54,7 @@ func NewGenerator(m *Model, o GenerateOptions) (*Generator, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Generator{m: m, o: o, stepper: m.Predictor.NewStepper(), sampler: s}
+	g := &Generator{m: m, o: o, stepper: m.Predictor.NewStepper(o.Pool), sampler: s}
 	for id := range int32(m.Predictor.Vocab()) {
 		if m.Tokenizer.Fallback(id) {
 			g.never = append(g.never, id)

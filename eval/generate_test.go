@@ -33,8 +33,8 @@ type parrot struct {
 	read []int32
 }
 
-func (p *parrot) Vocab() int               { return 256 }
-func (p *parrot) NewStepper() eval.Stepper { return &parrotStepper{parrot: p} }
+func (p *parrot) Vocab() int                       { return 256 }
+func (p *parrot) NewStepper(*nn.Pool) eval.Stepper { return &parrotStepper{parrot: p} }
 
 func (p *parrot) NewScorer(int, *parallel.Pool) eval.Scorer { panic("not scored here") }
 

@@ -46,7 +46,7 @@ func TestOneModelServesManyGoroutines(t *testing.T) {
 				return fmt.Sprint(r), err
 			},
 			func(seed uint64) (string, error) {
-				st := m.LM.NewStepper()
+				st := m.LM.NewStepper(nil)
 				return fmt.Sprint(st.Feed([]int32{int32(seed), 2, 1})), nil
 			},
 		}

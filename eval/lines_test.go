@@ -33,7 +33,7 @@ func TestLineIsScoredFresh(t *testing.T) {
 		for i, line := range strings.SplitAfter(text, "\n")[:30] {
 			got := l.Score([]byte(line), false, true)
 			ids := m.Tokenizer.Encode(nil, []byte(line))
-			s := m.Predictor.NewStepper()
+			s := m.Predictor.NewStepper(nil)
 			last, want := m.Tokenizer.LineEnd(), 0.0
 			for k, id := range ids {
 				lp := logProb(s.Step(last), id)

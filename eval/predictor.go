@@ -10,7 +10,9 @@ import (
 // read-only: any number of steppers and scorers may use it at the same time.
 type Predictor interface {
 	Vocab() int
-	NewStepper() Stepper
+	// NewStepper begins a stream. The threads of pool share the work of each
+	// token (nil: one thread), which changes no bit.
+	NewStepper(pool *nn.Pool) Stepper
 	// NewScorer scores lanes streams side by side on pool (nil: one thread).
 	// What shares a batch changes no bit of a score.
 	NewScorer(lanes int, pool *nn.Pool) Scorer
@@ -35,8 +37,8 @@ type Scorer interface {
 // recurrent makes a Predictor of an lm.Model.
 type recurrent struct{ m *lm.Model }
 
-func (r recurrent) Vocab() int          { return r.m.Config().Vocab }
-func (r recurrent) NewStepper() Stepper { return r.m.NewStepper() }
+func (r recurrent) Vocab() int                       { return r.m.Config().Vocab }
+func (r recurrent) NewStepper(pool *nn.Pool) Stepper { return r.m.NewStepper(pool) }
 
 func (r recurrent) NewScorer(lanes int, pool *nn.Pool) Scorer {
 	return &recurrentScorer{m: r.m, state: r.m.NewState(lanes), tape: lm.Tape{Mode: nn.Mode{Pool: pool}}}
@@ -58,5 +60,5 @@ func (s *recurrentScorer) Score(in, want []int32, out []float32) {
 type counted struct{ m *ngram.Model }
 
 func (c counted) Vocab() int                             { return c.m.Vocab() }
-func (c counted) NewStepper() Stepper                    { return c.m.NewStepper() }
+func (c counted) NewStepper(*nn.Pool) Stepper            { return c.m.NewStepper() }
 func (c counted) NewScorer(lanes int, _ *nn.Pool) Scorer { return c.m.NewScorer(lanes) }

@@ -43,7 +43,7 @@ func TestStreamIsTheStepper(t *testing.T) {
 	text := prose(60)
 	each(t, text, func(t *testing.T, m *eval.Model) {
 		ids := m.Tokenizer.Encode(nil, []byte(text))
-		s := m.Predictor.NewStepper()
+		s := m.Predictor.NewStepper(nil)
 		var want float64
 		for i := range len(ids) - 1 {
 			want -= logProb(s.Step(ids[i]), ids[i+1])

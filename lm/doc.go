@@ -7,7 +7,8 @@
 // from one window to the next; gradients do not (truncated BPTT, Williams and
 // Peng 1990). For one token at a time a [Stepper] holds the state of one
 // stream: it allocates nothing per token, and any number of steppers share one
-// model.
+// model. A [BatchStepper] holds those of several streams, which share each read of
+// the weights when they step together.
 //
 // Arrays are flat float32 slices, time-major: ids are [T,B], activations
 // [T,B,width]. Losses are natural logarithms (nats).

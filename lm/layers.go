@@ -33,9 +33,10 @@ func (m *Model) WithoutDropout() *Model {
 // Top is h [H] of the top recurrent layer after the last token: the stepper's own
 // memory, not to be changed.
 func (s *Stepper) Top() []float32 {
-	for i := len(s.m.blocks) - 1; ; i-- {
-		if len(s.m.blocks[i].StateWidths()) > 0 {
-			return s.state.parts[i][0]
+	state := s.batch.whole
+	for i := len(state.parts) - 1; ; i-- {
+		if len(state.widths[i]) > 0 {
+			return state.parts[i][0]
 		}
 	}
 }

@@ -180,17 +180,27 @@ func (m *Model) RestoreWeights(mode nn.Mode) {
 
 // State is the recurrent state of B lanes, a part list for each block.
 type State struct {
-	B     int
-	parts []nn.State
+	B      int
+	parts  []nn.State
+	widths [][]int // of the parts that go on, scratch apart
 }
 
 // NewState returns a zero state of b lanes.
 func (m *Model) NewState(b int) *State {
-	s := &State{B: b, parts: make([]nn.State, len(m.blocks))}
+	s := &State{B: b, parts: make([]nn.State, len(m.blocks)), widths: make([][]int, len(m.blocks))}
 	for i, blk := range m.blocks {
-		s.parts[i] = blk.NewState(b)
+		s.parts[i], s.widths[i] = blk.NewState(b), blk.StateWidths()
 	}
 	return s
+}
+
+// copyLane copies one lane of another state of the same model.
+func (s *State) copyLane(to int, o *State, from int) {
+	for i, widths := range s.widths {
+		for j, w := range widths {
+			copy(s.parts[i][j][to*w:(to+1)*w], o.parts[i][j][from*w:(from+1)*w])
+		}
+	}
 }
 
 // Reset zeroes every lane.
@@ -205,8 +215,10 @@ func (s *State) Reset() {
 // ResetLane zeroes one lane of s. A model with [RecurrentBatchNorm] wants its
 // lanes reset together in training.
 func (m *Model) ResetLane(s *State, lane int) {
-	for _, p := range m.StateParts(s) {
-		clear(p.Values[lane*p.Width : (lane+1)*p.Width])
+	for i, widths := range s.widths {
+		for j, w := range widths {
+			clear(s.parts[i][j][lane*w : (lane+1)*w])
+		}
 	}
 }
 
@@ -220,8 +232,8 @@ type StatePart struct {
 // StateParts lists the arrays of s by name, for saving and restoring.
 func (m *Model) StateParts(s *State) []StatePart {
 	var out []StatePart
-	for i, b := range m.blocks {
-		for j, w := range b.StateWidths() {
+	for i, widths := range s.widths {
+		for j, w := range widths {
 			out = append(out, StatePart{fmt.Sprintf("state.%d.%d", i, j), w, s.parts[i][j]})
 		}
 	}

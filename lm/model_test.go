@@ -168,7 +168,7 @@ func TestStepperMatchesWindow(t *testing.T) {
 				for k := range steps {
 					m.LogProbs(&lm.Tape{}, in[k*lanes+lane:][:1], want[k*lanes+lane:][:1], state, one[k:k+1])
 				}
-				st, got := m.NewStepper(), make([]float32, steps)
+				st, got := m.NewStepper(nil), make([]float32, steps)
 				for k := range steps {
 					logits := st.Step(in[k*lanes+lane])
 					got[k] = logits[want[k*lanes+lane]] - logSumExp(logits)
@@ -234,17 +234,73 @@ func TestThreadsChangeNoGradientBit(t *testing.T) {
 }
 
 func TestStepAllocatesNothing(t *testing.T) {
+	pool := parallel.New(2)
+	defer pool.Close()
 	for _, s := range shapes {
-		st := newModel(t, s.cfg).NewStepper()
+		m := newModel(t, s.cfg)
+		st, batch := m.NewStepper(nil), m.NewBatchStepper(3, pool)
+		lanes, ids := []int{0, 2}, []int32{3, 4}
 		if n := testing.AllocsPerRun(50, func() { st.Step(3) }); n != 0 {
 			t.Errorf("%s: Step allocates %v times", s.name, n)
 		}
+		if n := testing.AllocsPerRun(50, func() { batch.Step(lanes, ids) }); n != 0 {
+			t.Errorf("%s: a step of two lanes allocates %v times", s.name, n)
+		}
+	}
+}
+
+// TestBatchStepper: streams that come, go and step in any company have the bits
+// that they have alone.
+func TestBatchStepper(t *testing.T) {
+	const steps, lanes = 40, 5
+	pools := []*parallel.Pool{nil, parallel.New(2), parallel.New(3)}
+	shapes := append(shapes[:len(shapes):len(shapes)], struct { // large enough to be shared
+		name string
+		cfg  lm.Config
+	}{"large", lm.Config{Cell: lm.GRU, Vocab: 500, EmSize: 60, Hidden: 120, Layers: 2}})
+	for _, s := range shapes {
+		t.Run(s.name, func(t *testing.T) {
+			m := newModel(t, s.cfg)
+			for _, pool := range pools {
+				batch, alone := m.NewBatchStepper(lanes, pool), make([]*lm.Stepper, lanes)
+				for lane := range alone {
+					alone[lane] = m.NewStepper(nil)
+				}
+				r := rand.New(rand.NewPCG(4, 4))
+				for range steps {
+					var some []int
+					var ids []int32
+					for lane := range lanes {
+						if r.IntN(3) > 0 {
+							some, ids = append(some, lane), append(ids, int32(r.IntN(s.cfg.Vocab)))
+						}
+					}
+					for i, logits := range batch.Step(some, ids) {
+						equalBits(t, fmt.Sprintf("lane %d in company", some[i]), logits, alone[some[i]].Step(ids[i]))
+					}
+					switch lane := r.IntN(lanes); r.IntN(8) {
+					case 0:
+						batch.ResetLane(lane)
+						alone[lane].Reset()
+					case 1:
+						batch.CopyLane(lane, 2)
+						alone[lane].CopyState(alone[2])
+					case 2:
+						batch.Feed([]int{lane}, []int32{7})
+						alone[lane].Feed([]int32{7})
+					}
+				}
+			}
+		})
+	}
+	for _, pool := range pools {
+		pool.Close()
 	}
 }
 
 func TestStepperCopyState(t *testing.T) {
 	m := newModel(t, shapes[2].cfg)
-	a, b := m.NewStepper(), m.NewStepper()
+	a, b := m.NewStepper(nil), m.NewStepper(nil)
 	a.Feed([]int32{1, 2, 3})
 	b.CopyState(a)
 	equalBits(t, "copied stepper", b.Step(4), a.Step(4))
@@ -279,7 +335,7 @@ func TestSaveLoad(t *testing.T) {
 			if got.Config() != m.Config() {
 				t.Errorf("config %+v, want %+v", got.Config(), m.Config())
 			}
-			equalBits(t, "logits", got.NewStepper().Step(2), m.NewStepper().Step(2))
+			equalBits(t, "logits", got.NewStepper(nil).Step(2), m.NewStepper(nil).Step(2))
 		})
 	}
 }

@@ -128,7 +128,11 @@ func follow(running, seen []float32, factor float32) {
 // drawn from.
 func unbiased(n int) float32 { return float32(n) / float32(max(1, n-1)) }
 
-// Step maps one token of one lane: x [Width] to y [Width]. It allocates nothing.
-func (l *BatchNorm) Step(_ State, x, y []float32) {
-	kernel.ScaleShift(y, x, l.scale, l.offset)
+// Step maps one token of each of b lanes: x [B,Width] to y [B,Width]. It allocates nothing.
+func (l *BatchNorm) Step(w *Worker, b int, _ State, x, y []float32) {
+	lo, hi := w.share(l.width, kernel.PanelWidth)
+	for k := 0; k < b*l.width; k += l.width {
+		kernel.ScaleShift(y[k+lo:k+hi], x[k+lo:k+hi], l.scale[lo:hi], l.offset[lo:hi])
+	}
+	w.wait()
 }

@@ -59,7 +59,7 @@ func (l *BatchNormLSTM) StateWidths() []int { return []int{l.hidden, l.hidden, 1
 
 // NewState returns a zero state of b lanes, with scratch for Step.
 func (l *BatchNormLSTM) NewState(b int) State {
-	return newState(b, l.StateWidths(), 4*l.hidden, 4*l.hidden, 4*l.hidden, l.hidden)
+	return newState(b, l.StateWidths(), l.stride, l.stride, l.stride, l.hidden)
 }
 
 // known is the number of positions with statistics; a fresh layer has the
@@ -283,15 +283,23 @@ func (l *BatchNormLSTM) follow(t *Tape) {
 	}
 }
 
-// Step feeds one token of one lane: x [In] to y [H]. It allocates nothing.
-func (l *BatchNormLSTM) Step(s State, x, y []float32) {
+// Step feeds one token of each of b lanes: x [B,In] to y [B,H]. It allocates nothing.
+func (l *BatchNormLSTM) Step(w *Worker, b int, s State, x, y []float32) {
 	h, c, count, pre, a, u, tanhC := s[0], s[1], s[2], s[3], s[4], s[5], s[6]
-	kernel.Affine(nil, a, len(a), nil, x, l.in, 1, &l.inputs)
-	clear(u)
-	l.recur(u, l.stride, h, 1, 0, 4, 0, l.panels())
-	f := l.atPosition(positionAt(count[0], 0, l.known()))
-	f.gates(pre, a, u, c, c, l.hidden, 0, l.hidden)
-	f.out(pre, c, tanhC, h, l.hidden, 0, l.hidden)
-	count[0] = float32(positionAt(count[0], 1, NormPositions+1))
-	copy(y, h)
+	n := l.hidden
+	p0, p1 := w.panels(n)
+	lo, hi := unitRange(p0, p1, n)
+	l.clearUnits(u, b, p0, p1)
+	l.recur(u, l.stride, h, b, 0, 4, p0, p1)
+	w.affine(a, l.stride, nil, x, l.in, b, &l.inputs)
+	for i := range b {
+		f := l.atPosition(positionAt(count[i], 0, l.known()))
+		f.gates(l.row(pre, i), l.row(a, i), l.row(u, i), at(c, i, n), at(c, i, n), n, lo, hi)
+		f.out(l.row(pre, i), at(c, i, n), at(tanhC, i, n), at(y, i, n), n, lo, hi)
+	}
+	w.keep(h, y)
+	lane0, lane1 := w.share(b, 1)
+	for i := lane0; i < lane1; i++ {
+		count[i] = float32(positionAt(count[i], 1, NormPositions+1))
+	}
 }

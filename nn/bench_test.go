@@ -94,7 +94,7 @@ func BenchmarkStep(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/H=%d", c.name, h), func(b *testing.B) {
 				b.ReportAllocs()
 				for range b.N {
-					l.Step(s, x, y)
+					l.Step(nil, 1, s, x, y)
 				}
 				report(b, 1, float64(2*(len(l.Params()[0].Value)+len(l.Params()[1].Value))))
 			})

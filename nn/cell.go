@@ -92,9 +92,6 @@ func (c *cell) InSize() int { return c.in }
 // OutSize is the width of y, the number of units.
 func (c *cell) OutSize() int { return c.hidden }
 
-// panels is the number of 16-unit panels.
-func (c *cell) panels() int { return c.recurrent[0].Panels() }
-
 // Refresh packs the weights after they have changed, with train also those
 // that Backward multiplies with.
 func (c *cell) Refresh(pool *Pool, train bool) {
@@ -122,9 +119,9 @@ func (c *cell) project(pool *Pool, pre []float32, ld int, x []float32, rows int)
 	kernel.Affine(pool, pre, ld, c.bias, x, c.in, rows, &c.inputs)
 }
 
-// projectStep is project for a single row.
-func (c *cell) projectStep(pre, x []float32) {
-	kernel.Affine(nil, pre, len(c.bias), c.bias, x, c.in, 1, &c.inputs)
+// projectStep is project for one step of a worker among others.
+func (c *cell) projectStep(w *Worker, pre, x []float32, b int) {
+	w.affine(pre, c.stride, c.bias, x, c.in, b, &c.inputs)
 }
 
 // recur continues the chains of gates [g0,g1) and panels [p0,p1) of one time

@@ -5,7 +5,7 @@
 // row-major order, time first: [T,B,width], so one time step is one contiguous
 // block. A layer is a file that can be read from top to bottom: its equations,
 // its type, Forward over a window, Backward over the same window, and Step for
-// a single token.
+// a single token of some lanes.
 //
 // # Blocks
 //
@@ -30,7 +30,8 @@
 // that is spread over a pool.
 //
 // A block is read-only to Forward and Step, so any number of goroutines may
-// use one block, each with its own Tape and State.
+// use one block, each with its own Tape and State. A step is shared among
+// threads by a [Worker] for each: all call Step, and y is whole when it returns.
 //
 // A [Trace] on a tape keeps a window's gates, states and the gradients of its
 // states, which is what package probe looks at.

@@ -113,5 +113,9 @@ func (l *Dropout) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	return dy
 }
 
-// Step copies x [Width] to y: nothing is dropped outside training.
-func (l *Dropout) Step(_ State, x, y []float32) { copy(y, x) }
+// Step copies x [B,Width] to y: nothing is dropped outside training.
+func (l *Dropout) Step(w *Worker, _ int, _ State, x, y []float32) {
+	lo, hi := w.share(len(y), kernel.PanelWidth)
+	copy(y[lo:hi], x[lo:hi])
+	w.wait()
+}

@@ -34,12 +34,13 @@ func NewEmbedding(w *Param) *Embedding {
 // Params returns the table.
 func (e *Embedding) Params() []*Param { return []*Param{e.w} }
 
-// Row is the vector [E] of one id: the table's own memory, not to be changed.
-func (e *Embedding) Row(id int32) []float32 {
+// Lookup copies the vector [E] of one id to x. It allocates nothing.
+func (e *Embedding) Lookup(id int32, x []float32) {
 	if id < 0 || int(id) >= e.vocab {
 		panic(fmt.Sprintf("nn: Embedding: id %d: want 0 to %d", id, e.vocab-1))
 	}
-	return at(e.w.Value, int(id), e.width)
+	checkLen("Embedding.Lookup", "x", len(x), e.width)
+	copy(x, at(e.w.Value, int(id), e.width))
 }
 
 // Forward returns the vectors x [N,E] of ids [N], a window [T,B] in most cases.
@@ -48,7 +49,7 @@ func (e *Embedding) Forward(m Mode, t *EmbeddingTape, ids []int32) []float32 {
 	t.x = grow(t.x, len(ids)*e.width)
 	m.Pool.For(len(ids), 64, func(lo, hi int) {
 		for k := lo; k < hi; k++ {
-			copy(at(t.x, k, e.width), e.Row(t.ids[k]))
+			e.Lookup(t.ids[k], at(t.x, k, e.width))
 		}
 	})
 	return t.x

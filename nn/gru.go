@@ -53,7 +53,7 @@ func (l *GRU) StateWidths() []int { return []int{l.hidden} }
 
 // NewState returns a zero state of b lanes, with scratch for Step.
 func (l *GRU) NewState(b int) State {
-	return newState(b, l.StateWidths(), 3*l.hidden, l.hidden)
+	return newState(b, l.StateWidths(), l.stride, l.hidden)
 }
 
 // Refresh packs the weights after they have changed, with train also those
@@ -215,20 +215,44 @@ func (l *GRU) backwardBefore(t *Tape, dy []float32, p0, p1 int) {
 	}
 }
 
-// Step feeds one token of one lane: x [In] to y [H]. It allocates nothing.
-func (l *GRU) Step(s State, x, y []float32) {
+// Step feeds one token of each of b lanes: x [B,In] to y [B,H]. It allocates nothing.
+func (l *GRU) Step(w *Worker, b int, s State, x, y []float32) {
 	h, pre, aux := s[0], s[1], s[2]
-	l.projectStep(pre, x)
-	l.recur(pre, l.stride, h, 1, 0, 2, 0, l.panels())
-	r, z, n := threeGates(pre, l.hidden, 0, l.hidden)
+	p0, p1 := w.panels(l.hidden)
+	l.projectStep(w, pre, x, b)
+	l.recur(pre, l.stride, h, b, 0, 2, p0, p1)
 	if l.reset == ResetAfter {
-		copy(aux, l.resetBias())
-		kernel.Gemm(aux, l.hidden, h, l.hidden, 1, &l.recurrent[2], 0, l.panels())
-		kernel.GRUAfter(r, z, n, aux, h, h)
+		l.stepAfter(b, h, pre, aux, y, p0, p1)
 	} else {
-		kernel.GRUBeforeGates(r, z, h, aux)
-		l.recur(pre, l.stride, aux, 1, 2, 3, 0, l.panels())
-		kernel.GRUBeforeOut(z, n, h, h)
+		l.stepBefore(w, b, h, pre, aux, y, p0, p1)
 	}
-	copy(y, h)
+	w.keep(h, y)
+}
+
+// stepAfter ends a step of the units of panels [p0,p1); hn is h₋₁·U + b′.
+func (l *GRU) stepAfter(b int, h, pre, hn, y []float32, p0, p1 int) {
+	width := l.hidden
+	lo, hi := unitRange(p0, p1, width)
+	kernel.AffinePanels(hn, width, l.resetBias(), h, width, b, &l.recurrent[2], p0, p1)
+	for k, row := 0, 0; k < b*width; k, row = k+width, row+l.stride {
+		r, z, n := threeGates(pre[row:], width, lo, hi)
+		kernel.GRUAfter(r, z, n, hn[k+lo:k+hi], h[k+lo:k+hi], y[k+lo:k+hi])
+	}
+}
+
+// stepBefore ends a step of the units of panels [p0,p1); rh is r⊙h₋₁, which all
+// workers must have before the candidate's product.
+func (l *GRU) stepBefore(w *Worker, b int, h, pre, rh, y []float32, p0, p1 int) {
+	width := l.hidden
+	lo, hi := unitRange(p0, p1, width)
+	for k, row := 0, 0; k < b*width; k, row = k+width, row+l.stride {
+		r, z, _ := threeGates(pre[row:], width, lo, hi)
+		kernel.GRUBeforeGates(r, z, h[k+lo:k+hi], rh[k+lo:k+hi])
+	}
+	w.wait()
+	l.recur(pre, l.stride, rh, b, 2, 3, p0, p1)
+	for k, row := 0, 0; k < b*width; k, row = k+width, row+l.stride {
+		_, z, n := threeGates(pre[row:], width, lo, hi)
+		kernel.GRUBeforeOut(z, n, h[k+lo:k+hi], y[k+lo:k+hi])
+	}
 }

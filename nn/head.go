@@ -189,8 +189,10 @@ func (h *Head) InputGrad(t *HeadTape) []float32 {
 	return t.dx
 }
 
-// Logits maps one row x [H] to logits [V]. It allocates nothing.
-func (h *Head) Logits(x, logits []float32) {
-	checkLen("Head.Logits", "logits", len(logits), h.vocab)
-	kernel.Affine(nil, logits, h.vocab, h.b.Value, x, h.width, 1, &h.forward)
+// Logits maps rows x [B,H] to logits [B,V], each worker its share, which is
+// whole when all have returned. It allocates nothing.
+func (h *Head) Logits(w *Worker, b int, x, logits []float32) {
+	checkLen("Head.Logits", "logits", len(logits), b*h.vocab)
+	p0, p1 := w.share(h.forward.Panels(), 1)
+	kernel.AffinePanels(logits, h.vocab, h.b.Value, x, h.width, b, &h.forward, p0, p1)
 }

@@ -135,7 +135,7 @@ func TestHeadRowsAreIndependent(t *testing.T) {
 func TestLogitsAllocateNothing(t *testing.T) {
 	h, _, _ := newHead(50, 19)
 	x, logits := random(1, 19, 1), make([]float32, 50)
-	if n := testing.AllocsPerRun(20, func() { h.Logits(x, logits) }); n != 0 {
+	if n := testing.AllocsPerRun(20, func() { h.Logits(nil, 1, x, logits) }); n != 0 {
 		t.Errorf("Logits allocates %v times", n)
 	}
 	for v := range logits {
@@ -162,7 +162,9 @@ func TestEmbedding(t *testing.T) {
 		want := make([]float32, len(w.Value))
 		for k, id := range ids {
 			sameBits(t, "row", x[k*width:(k+1)*width], w.Value[int(id)*width:][:width])
-			sameBits(t, "Row", e.Row(id), w.Value[int(id)*width:][:width])
+			row := make([]float32, width)
+			e.Lookup(id, row)
+			sameBits(t, "Lookup", row, w.Value[int(id)*width:][:width])
 			for j := range width {
 				want[int(id)*width+j] += dx[k*width+j]
 			}
@@ -199,7 +201,7 @@ func TestMisuse(t *testing.T) {
 		name string
 		f    func()
 	}{
-		{"id too large", func() { e.Row(5) }},
+		{"id too large", func() { e.Lookup(5, make([]float32, 4)) }},
 		{"id negative", func() { e.Forward(nn.Mode{}, &nn.EmbeddingTape{}, []int32{-1}) }},
 		{"input too short", func() { l.Forward(nn.Mode{}, &nn.Tape{}, 2, 1, make([]float32, 5), l.NewState(1)) }},
 		{"state of other lanes", func() { l.Forward(nn.Mode{}, &nn.Tape{}, 1, 2, make([]float32, 6), l.NewState(1)) }},

@@ -27,7 +27,7 @@ func (l *LayerNormGRU) StateWidths() []int { return []int{l.hidden} }
 
 // NewState returns a zero state of b lanes, with scratch for Step.
 func (l *LayerNormGRU) NewState(b int) State {
-	return newState(b, l.StateWidths(), 3*l.hidden, 3*l.hidden, l.hidden, 2)
+	return newState(b, l.StateWidths(), l.stride, l.stride, l.hidden, 2)
 }
 
 // Forward maps x [T,B,In] to h [T,B,H] and carries s on.
@@ -67,10 +67,13 @@ func (l *LayerNormGRU) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	})
 }
 
-// Step feeds one token of one lane: x [In] to y [H]. It allocates nothing.
-func (l *LayerNormGRU) Step(s State, x, y []float32) {
+// Step feeds one token of each of b lanes: x [B,In] to y [B,H]. It allocates nothing.
+func (l *LayerNormGRU) Step(w *Worker, b int, s State, x, y []float32) {
 	h, a, u, hn, r := s[0], s[1], s[2], s[3], s[4]
-	l.stepSides(x, h, a, u, r)
-	l.unit(a, u, hn, h, h)
-	copy(y, h)
+	n := l.hidden
+	lane0, lane1 := l.stepSides(w, b, x, h, a, u, r)
+	for i := lane0; i < lane1; i++ {
+		l.unit(l.row(a, i), l.row(u, i), at(hn, i, n), at(h, i, n), at(y, i, n))
+	}
+	w.keep(h, y)
 }

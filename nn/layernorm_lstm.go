@@ -43,7 +43,7 @@ func (l *LayerNormLSTM) StateWidths() []int { return []int{l.hidden, l.hidden} }
 
 // NewState returns a zero state of b lanes, with scratch for Step.
 func (l *LayerNormLSTM) NewState(b int) State {
-	return newState(b, l.StateWidths(), 4*l.hidden, 4*l.hidden, l.hidden, l.hidden, 1)
+	return newState(b, l.StateWidths(), l.stride, l.stride, l.hidden, l.hidden, 1)
 }
 
 // Forward maps x [T,B,In] to h [T,B,H] and carries s on.
@@ -93,10 +93,13 @@ func (l *LayerNormLSTM) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	return dx
 }
 
-// Step feeds one token of one lane: x [In] to y [H]. It allocates nothing.
-func (l *LayerNormLSTM) Step(s State, x, y []float32) {
+// Step feeds one token of each of b lanes: x [B,In] to y [B,H]. It allocates nothing.
+func (l *LayerNormLSTM) Step(w *Worker, b int, s State, x, y []float32) {
 	h, c, a, u, chat, tanhC, r := s[0], s[1], s[2], s[3], s[4], s[5], s[6]
-	l.stepSides(x, h, a, u, r)
-	l.unit(a, u, c, c, chat, tanhC, h)
-	copy(y, h)
+	n := l.hidden
+	lane0, lane1 := l.stepSides(w, b, x, h, a, u, r)
+	for i := lane0; i < lane1; i++ {
+		l.unit(l.row(a, i), l.row(u, i), at(c, i, n), at(c, i, n), at(chat, i, n), at(tanhC, i, n), at(y, i, n))
+	}
+	w.keep(h, y)
 }

@@ -51,10 +51,12 @@ func (l *LayerNormRNN) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	})
 }
 
-// Step feeds one token of one lane: x [In] to y [H]. It allocates nothing.
-func (l *LayerNormRNN) Step(s State, x, y []float32) {
+// Step feeds one token of each of b lanes: x [B,In] to y [B,H]. It allocates nothing.
+func (l *LayerNormRNN) Step(w *Worker, b int, s State, x, y []float32) {
 	h, a, u, r := s[0], s[1], s[2], s[3]
-	l.stepSides(x, h, a, u, r)
-	l.unit(a, u, h)
-	copy(y, h)
+	lane0, lane1 := l.stepSides(w, b, x, h, a, u, r)
+	for i := lane0; i < lane1; i++ {
+		l.unit(l.row(a, i), l.row(u, i), at(y, i, l.hidden))
+	}
+	w.keep(h, y)
 }

@@ -91,7 +91,7 @@ func (l *Linear) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	return t.dx
 }
 
-// Step maps one token of one lane: x [In] to y [Out]. It allocates nothing.
-func (l *Linear) Step(_ State, x, y []float32) {
-	kernel.Affine(nil, y, l.out, l.bias(), x, l.in, 1, &l.forward)
+// Step maps one token of each of b lanes: x [B,In] to y [B,Out]. It allocates nothing.
+func (l *Linear) Step(w *Worker, b int, _ State, x, y []float32) {
+	w.affine(y, l.out, l.bias(), x, l.in, b, &l.forward)
 }

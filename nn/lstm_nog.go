@@ -28,7 +28,7 @@ func (l *LSTMNoGate) StateWidths() []int { return []int{l.hidden, l.hidden} }
 
 // NewState returns a zero state of b lanes, with scratch for Step.
 func (l *LSTMNoGate) NewState(b int) State {
-	return newState(b, l.StateWidths(), 3*l.hidden)
+	return newState(b, l.StateWidths(), l.stride)
 }
 
 // threeGates cuts units [lo,hi) of one lane's row [3·H] into its gates.
@@ -94,12 +94,17 @@ func (l *LSTMNoGate) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
 	}
 }
 
-// Step feeds one token of one lane: x [In] to y [H]. It allocates nothing.
-func (l *LSTMNoGate) Step(s State, x, y []float32) {
+// Step feeds one token of each of b lanes: x [B,In] to y [B,H]. It allocates nothing.
+func (l *LSTMNoGate) Step(w *Worker, b int, s State, x, y []float32) {
 	h, c, pre := s[0], s[1], s[2]
-	l.projectStep(pre, x)
-	l.recur(pre, l.stride, h, 1, 0, 3, 0, l.panels())
-	i, f, g := threeGates(pre, l.hidden, 0, l.hidden)
-	kernel.LSTMNoGate(i, f, g, c, c, h)
-	copy(y, h)
+	width := l.hidden
+	p0, p1 := w.panels(width)
+	lo, hi := unitRange(p0, p1, width)
+	l.projectStep(w, pre, x, b)
+	l.recur(pre, l.stride, h, b, 0, 3, p0, p1)
+	for k, row := 0, 0; k < b*width; k, row = k+width, row+l.stride {
+		i, f, g := threeGates(pre[row:], width, lo, hi)
+		kernel.LSTMNoGate(i, f, g, c[k+lo:k+hi], c[k+lo:k+hi], y[k+lo:k+hi])
+	}
+	w.keep(h, y)
 }

@@ -159,9 +159,39 @@ func stepLane(l block, state nn.State, x []float32, steps, lanes, lane int) []fl
 	in, out := l.InSize(), l.OutSize()
 	y := make([]float32, steps*out)
 	for k := range steps {
-		l.Step(s, x[(k*lanes+lane)*in:][:in], y[k*out:][:out])
+		l.Step(nil, 1, s, x[(k*lanes+lane)*in:][:in], y[k*out:][:out])
 	}
 	return y
+}
+
+// Lanes that step side by side, on any number of threads, give the bits of the
+// window, which are those of single lanes.
+func TestStepsOfManyLanes(t *testing.T) {
+	const steps, lanes, in = 5, 3, 6
+	for _, c := range blocks {
+		t.Run(c.name, func(t *testing.T) {
+			for _, h := range widths {
+				l := c.build(in, h)
+				x := random(9, steps*lanes*l.InSize(), 1)
+				var tape nn.Tape
+				after := randomState(l, lanes)
+				want := l.Forward(nn.Mode{}, &tape, steps, lanes, x, after)
+				for _, threads := range []int{1, 2, 3} {
+					pool := parallel.New(threads)
+					defer pool.Close()
+					s, y, workers := randomState(l, lanes), make([]float32, len(want)), nn.NewWorkers(pool)
+					n, m := lanes*l.InSize(), lanes*l.OutSize()
+					for k := range steps {
+						pool.Run(func(worker int) { l.Step(workers[worker], lanes, s, x[k*n:][:n], y[k*m:][:m]) })
+					}
+					sameBits(t, "output", y, want)
+					for i := range l.StateWidths() {
+						sameBits(t, "state", s[i], after[i])
+					}
+				}
+			}
+		})
+	}
 }
 
 func TestWindowMayBeCutAnywhere(t *testing.T) {
@@ -323,7 +353,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 	for _, c := range blocks {
 		l := c.build(20, 37)
 		s, x, y := l.NewState(1), random(1, 20, 1), make([]float32, l.OutSize())
-		if n := testing.AllocsPerRun(20, func() { l.Step(s, x, y) }); n != 0 {
+		if n := testing.AllocsPerRun(20, func() { l.Step(nil, 1, s, x, y) }); n != 0 {
 			t.Errorf("%s: Step allocates %v times", c.name, n)
 		}
 	}

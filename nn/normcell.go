@@ -191,15 +191,25 @@ func (l *layerNormCell) backward(m Mode, t *Tape, dy, du []float32, own func(i i
 	return l.productGrads(m.Pool, t)
 }
 
-// stepSides computes a and û of one token: a [G·H] with its gain and shift, u
-// [G·H] without. r is scratch, one value a span.
-func (l *layerNormCell) stepSides(x, h, a, u, r []float32) {
-	kernel.Affine(nil, a, len(a), nil, x, l.in, 1, &l.inputs)
-	l.normalize(a, r)
-	kernel.ScaleShift(a, a, l.nih.Value, l.bih.Value)
-	clear(u)
-	l.recur(u, l.stride, h, 1, 0, l.gates, 0, l.panels())
-	l.normalize(u, r)
+// stepSides computes a and û of one token of each of b lanes: rows of a [G·H]
+// with their gain and shift, of u [G·H] without; r is scratch of one value a
+// span. The rest is for all units of a lane at once: it returns the lanes that
+// are the worker's, whose a and û are ready.
+func (l *layerNormCell) stepSides(w *Worker, b int, x, h, a, u, r []float32) (lane0, lane1 int) {
+	i0, i1 := w.share(l.inputs.Panels(), 1)
+	kernel.AffinePanels(a, l.stride, nil, x, l.in, b, &l.inputs, i0, i1)
+	p0, p1 := w.panels(l.hidden)
+	l.clearUnits(u, b, p0, p1)
+	l.recur(u, l.stride, h, b, 0, l.gates, p0, p1)
+	w.wait()
+	lane0, lane1 = w.share(b, 1)
+	for i := lane0; i < lane1; i++ {
+		row := l.row(a, i)
+		l.normalize(row, l.rates(r, i))
+		kernel.ScaleShift(row, row, l.nih.Value, l.bih.Value)
+		l.normalize(l.row(u, i), l.rates(r, i))
+	}
+	return lane0, lane1
 }
 
 // addRecurrent adds α_hh⊙û + b_hh to the first len(a) preactivations.

@@ -17,7 +17,7 @@ type Block interface {
 	Refresh(pool *Pool, train bool)
 	Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []float32
 	Backward(m Mode, t *Tape, dy []float32) []float32
-	Step(s State, x, y []float32)
+	Step(w *Worker, b int, s State, x, y []float32)
 }
 
 // Residual adds what comes in to what some blocks make of it (He et al. 2016):
@@ -82,7 +82,7 @@ func (l *Residual) NewState(b int) State {
 		}
 	}
 	for _, block := range l.inner {
-		s = append(s, make([]float32, block.OutSize()))
+		s = append(s, make([]float32, b*block.OutSize()))
 	}
 	return s
 }
@@ -131,14 +131,16 @@ func (l *Residual) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	return t.dx
 }
 
-// Step feeds one token of one lane: x [Width] to y [Width]. It allocates nothing.
-func (l *Residual) Step(s State, x, y []float32) {
+// Step feeds one token of each of b lanes: x [B,Width] to y [B,Width]. It allocates nothing.
+func (l *Residual) Step(w *Worker, b int, s State, x, y []float32) {
 	in := x
-	for i, b := range l.inner {
-		out := s[len(s)-len(l.inner)+i]
-		b.Step(s, in, out)
+	for i, block := range l.inner {
+		out := s[len(s)-len(l.inner)+i][:b*block.OutSize()]
+		block.Step(w, b, s, in, out)
 		in = out
 	}
-	copy(y, x)
-	kernel.Add(y, in)
+	lo, hi := w.share(len(y), kernel.PanelWidth)
+	copy(y[lo:hi], x[lo:hi])
+	kernel.Add(y[lo:hi], in[lo:hi])
+	w.wait()
 }

@@ -21,8 +21,8 @@ func NewRNN(name string, layer, in, hidden int, bias Bias, relu bool) *RNN {
 // StateWidths is {H}: h.
 func (l *RNN) StateWidths() []int { return []int{l.hidden} }
 
-// NewState returns a zero state of b lanes, with scratch for Step.
-func (l *RNN) NewState(b int) State { return newState(b, l.StateWidths(), l.hidden) }
+// NewState returns a zero state of b lanes.
+func (l *RNN) NewState(b int) State { return newState(b, l.StateWidths()) }
 
 // Forward maps x [T,B,In] to h [T,B,H] and carries s on.
 func (l *RNN) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []float32 {
@@ -75,12 +75,15 @@ func (l *RNN) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
 	}
 }
 
-// Step feeds one token of one lane: x [In] to y [H]. It allocates nothing.
-func (l *RNN) Step(s State, x, y []float32) {
-	h, pre := s[0], s[1]
-	l.projectStep(pre, x)
-	l.recur(pre, l.hidden, h, 1, 0, 1, 0, l.panels())
-	kernel.RNN(pre, l.relu)
-	copy(h, pre)
-	copy(y, h)
+// Step feeds one token of each of b lanes: x [B,In] to y [B,H]. It allocates nothing.
+func (l *RNN) Step(w *Worker, b int, s State, x, y []float32) {
+	width := l.hidden
+	p0, p1 := w.panels(width)
+	lo, hi := unitRange(p0, p1, width)
+	l.projectStep(w, y, x, b) // preactivations first, states in place
+	l.recur(y, width, s[0], b, 0, 1, p0, p1)
+	for k := 0; k < b*width; k += width {
+		kernel.RNN(y[k+lo:k+hi], l.relu)
+	}
+	w.keep(s[0], y)
 }

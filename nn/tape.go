@@ -17,17 +17,17 @@ type Mode struct {
 }
 
 // State holds the parts of one block's state, as StateWidths lists them, each
-// [B,width]. NewState adds scratch for Step behind them.
+// [B,width]. NewState adds scratch for Step behind them, [B,·] as well.
 type State [][]float32
 
-// newState returns zero parts of b lanes, then scratch of the given lengths.
+// newState returns zero parts of b lanes, then scratch of the given widths.
 func newState(b int, widths []int, scratch ...int) State {
 	s := make(State, 0, len(widths)+len(scratch))
 	for _, w := range widths {
 		s = append(s, make([]float32, b*w))
 	}
 	for _, n := range scratch {
-		s = append(s, make([]float32, n))
+		s = append(s, make([]float32, b*n))
 	}
 	return s
 }

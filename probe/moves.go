@@ -26,7 +26,7 @@ func Moves(m *lm.Model, ids []int32) ([]Move, error) {
 	if len(ids) < 2 {
 		return nil, fmt.Errorf("probe: %d tokens are too few to see a model move", len(ids))
 	}
-	stepper := m.NewStepper()
+	stepper := m.NewStepper(nil)
 	var before, after, hBefore, h []float64
 	var out []Move
 	for i, id := range ids {

@@ -170,7 +170,7 @@ func TestGates(t *testing.T) {
 			continue
 		}
 		over, under := make([]float64, 12), make([]float64, 12)
-		s := m.NewStepper()
+		s := m.NewStepper(nil)
 		for i, id := range ids[:59] {
 			s.Step(id)
 			for unit, h := range s.Top() {

@@ -18,7 +18,6 @@ type compareView struct {
 	now   func() time.Time
 	live  *live
 
-	unit   unit
 	last   compare.Event
 	lastAt time.Time
 	loss   float64 // of the run under way, nats

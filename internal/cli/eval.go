@@ -66,6 +66,15 @@ func openModel(dir string) (*eval.Model, error) {
 // programs run.
 const oneThread = 1 << 20
 
+// poolFor is a pool for one stream of m; 0 threads: all cores, where the model
+// is large enough.
+func poolFor(m *eval.Model, threads int) *nn.Pool {
+	if threads == 0 && m.Config.MultiplyAdds() < oneThread {
+		threads = 1
+	}
+	return nn.NewPool(threads)
+}
+
 // measure opens the model and runs it over the files.
 func (a *app) measure(parent context.Context, dir string, files []string, perLine bool, threads int) (eval.Result, error) {
 	m, err := openModel(dir)
@@ -77,10 +86,7 @@ func (a *app) measure(parent context.Context, dir string, files []string, perLin
 		return eval.Result{}, err
 	}
 	defer func() { _ = data.CloseSources(src) }()
-	if threads == 0 && m.Config.MultiplyAdds() < oneThread {
-		threads = 1
-	}
-	pool := nn.NewPool(threads)
+	pool := poolFor(m, threads)
 	defer pool.Close()
 	ctx, stop := watch(parent)
 	defer stop()

@@ -18,7 +18,7 @@ import (
 // generateFlags are the flags of generate.
 type generateFlags struct {
 	prompt, promptFile string
-	maxTokens          int
+	maxTokens, threads int
 	interactive, json  bool
 	stop               []string
 	sample             sample.Options
@@ -38,6 +38,7 @@ func (a *app) generateCommand() *cobra.Command {
 	f.Float64Var(&o.sample.MinP, "min-p", 0, "only tokens of `P` times the likeliest's probability")
 	f.Float64Var(&o.sample.RepetitionPenalty, "repetition-penalty", 1, "`X` above 1 avoids recent tokens")
 	f.Uint64Var(&o.sample.Seed, "seed", 1, "`N` makes the same text again")
+	f.IntVar(&o.threads, "threads", 0, "`N` threads; changes no character")
 	f.BoolVarP(&o.interactive, "interactive", "i", false, "continue line after line; state is kept")
 	f.BoolVar(&o.json, "json", false, "one JSON object; the text without its prompt")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -55,8 +56,9 @@ func (a *app) generateCommand() *cobra.Command {
 		groups: []flagGroup{
 			{title: "Text", names: []string{"prompt", "prompt-file", "max-tokens", "stop", "interactive", "json"}},
 			{title: "Choice", names: []string{"temperature", "top-k", "top-p", "min-p", "repetition-penalty", "seed"}},
+			{title: "Running", names: []string{"threads"}},
 		},
-	}, map[string]string{"top-p": "1: all", "repetition-penalty": "1: off"})
+	}, map[string]string{"top-p": "1: all", "repetition-penalty": "1: off", "threads": "all cores, if the model is large"})
 	return cmd
 }
 
@@ -112,7 +114,9 @@ func (a *app) generate(cmd *cobra.Command, dir string, o generateFlags) error {
 	if err != nil {
 		return err
 	}
-	g, err := eval.NewGenerator(m, eval.GenerateOptions{MaxTokens: o.maxTokens, Stop: o.stop, Sample: o.sample})
+	pool := poolFor(m, o.threads)
+	defer pool.Close()
+	g, err := eval.NewGenerator(m, eval.GenerateOptions{MaxTokens: o.maxTokens, Stop: o.stop, Sample: o.sample, Pool: pool})
 	if err != nil {
 		return err
 	}

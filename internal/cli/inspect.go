@@ -106,7 +106,7 @@ func (i *inspected) elapsed() (spent time.Duration, step int64) {
 }
 
 func stateBytes(m *eval.Model) int64 {
-	return int64(m.LM.NewStepper().StateBytes())
+	return int64(m.LM.NewStepper(nil).StateBytes())
 }
 
 func (a *app) sayModel(i *inspected) {

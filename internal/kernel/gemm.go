@@ -15,9 +15,7 @@ import (
 // allocates nothing.
 func Gemm(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int) {
 	wantProduct("Gemm", c, ldc, a, lda, m, b)
-	if p0 < 0 || p1 > b.Panels() || p0 > p1 {
-		panic(fmt.Sprintf("kernel: Gemm: panels %d to %d, want a part of 0 to %d", p0, p1, b.Panels()))
-	}
+	wantPanels("Gemm", b, p0, p1)
 	gemm(c, ldc, a, lda, 0, m, b, p0, p1, continued)
 }
 
@@ -41,6 +39,17 @@ func Affine(pool *parallel.Pool, c []float32, ldc int, bias, a []float32, lda, m
 		wantLen("Affine", "bias", len(bias), b.N)
 	}
 	gemmPool(pool, c, ldc, a, lda, m, b, start{fresh: true, bias: bias})
+}
+
+// AffinePanels is the part of [Affine] that writes panels p0 to p1, by the
+// caller alone.
+func AffinePanels(c []float32, ldc int, bias, a []float32, lda, m int, b *Packed, p0, p1 int) {
+	wantProduct("AffinePanels", c, ldc, a, lda, m, b)
+	wantPanels("AffinePanels", b, p0, p1)
+	if bias != nil {
+		wantLen("AffinePanels", "bias", len(bias), b.N)
+	}
+	gemm(c, ldc, a, lda, 0, m, b, p0, p1, start{fresh: true, bias: bias})
 }
 
 // gemmPool divides rows and panels over the workers.
@@ -86,6 +95,12 @@ const minShared = 1 << 18
 func wantProduct(routine string, c []float32, ldc int, a []float32, lda, m int, b *Packed) {
 	wantMatrix(routine, "a", len(a), m, b.K, lda)
 	wantMatrix(routine, "c", len(c), m, b.N, ldc)
+}
+
+func wantPanels(routine string, b *Packed, p0, p1 int) {
+	if p0 < 0 || p1 > b.Panels() || p0 > p1 {
+		panic(fmt.Sprintf("kernel: %s: panels %d to %d, want a part of 0 to %d", routine, p0, p1, b.Panels()))
+	}
 }
 
 // gemm is Gemm for the rows r0 to r1.

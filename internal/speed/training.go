@@ -150,7 +150,7 @@ func NewGeneration(w Work) (*Generation, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Generation{stepper: model.NewStepper()}
+	g := &Generation{stepper: model.NewStepper(nil)}
 	g.Steps(20)
 	return g, nil
 }
