@@ -321,6 +321,13 @@ func (m *Model) trace(t *Tape) {
 	}
 }
 
+// BeginGrads says that the next Loss and Backward begin with gradients of zeros.
+func (m *Model) BeginGrads() {
+	for _, p := range m.params {
+		p.BeginGrad()
+	}
+}
+
 // Backward adds the gradients of the last Loss on t to every Param.Grad.
 func (m *Model) Backward(t *Tape) {
 	dx := m.head.InputGrad(&t.head)
@@ -329,5 +336,8 @@ func (m *Model) Backward(t *Tape) {
 	}
 	t.ended("layers back")
 	m.embed.Backward(t.Mode, &t.embed, dx)
+	for _, p := range m.params {
+		p.SettleGrad()
+	}
 	t.ended("embedding back")
 }

@@ -153,18 +153,23 @@ func at[F float32 | float64](buf []F, s, n int) []F { return buf[s*n : (s+1)*n] 
 // weightGrads adds the gradients of a whole window, from t.pre [T·B,G·H] that
 // holds those of the preactivations: dW_ih += dGᵀ·x, dW_hh += dGᵀ·h₋₁ for the
 // first gates of W_hh (all of them unless the cell treats the last otherwise).
+// It leaves the column sums of t.pre for biasGrads.
 func (c *cell) weightGrads(pool *Pool, t *Tape, gates int) {
 	n, rows := c.gates*c.hidden, t.rows()
-	kernel.GemmTN(pool, c.wih.grad(), c.in, n, c.in, rows, t.pre, c.stride, t.x, c.in)
-	kernel.GemmTN(pool, c.whh.grad(), c.hidden, gates*c.hidden, c.hidden, rows, t.pre, c.stride, t.h, c.hidden)
+	t.sums = zeros(t.sums, n)
+	dW, fresh := c.wih.freshGrad()
+	kernel.GemmTNSums(pool, dW, c.in, fresh, n, c.in, rows, t.pre, c.stride, t.x, c.in, t.sums)
+	if gates < c.gates {
+		kernel.GemmTN(pool, c.whh.grad(), c.hidden, gates*c.hidden, c.hidden, rows, t.pre, c.stride, t.h, c.hidden)
+		return
+	}
+	dU, fresh := c.whh.freshGrad()
+	kernel.GemmTNSums(pool, dU, c.hidden, fresh, n, c.hidden, rows, t.pre, c.stride, t.h, c.hidden, nil)
 }
 
-// biasGrads adds the column sums of t.pre to bias_ih, and those of the first
-// gates to bias_hh.
-func (c *cell) biasGrads(pool *Pool, t *Tape, gates int) {
-	n := c.gates * c.hidden
-	t.sums = zeros(t.sums, n)
-	kernel.ColumnSums(pool, t.sums, t.pre, t.rows(), n, c.stride)
+// biasGrads adds the column sums that weightGrads has left to bias_ih, and those
+// of the first gates to bias_hh.
+func (c *cell) biasGrads(t *Tape, gates int) {
 	kernel.Add(c.bih.grad(), t.sums)
 	if !c.bhh.Frozen {
 		kernel.Add(c.bhh.grad()[:gates*c.hidden], t.sums[:gates*c.hidden])

@@ -148,12 +148,11 @@ func (l *GRU) candidateGrads(pool *Pool, t *Tape) {
 	dU := l.whh.grad()[2*width*width:]
 	if l.reset == ResetBefore {
 		kernel.GemmTN(pool, dU, width, width, width, rows, t.pre[2*width:], l.stride, t.aux, width)
-		l.biasGrads(pool, t, 3)
+		l.biasGrads(t, 3)
 		return
 	}
-	kernel.GemmTN(pool, dU, width, width, width, rows, t.aux, width, t.h, width)
-	l.biasGrads(pool, t, 2)
-	kernel.ColumnSums(pool, l.bhh.grad()[2*width:], t.aux, rows, width, width)
+	kernel.GemmTNSums(pool, dU, width, false, width, width, rows, t.aux, width, t.h, width, l.bhh.grad()[2*width:])
+	l.biasGrads(t, 2)
 }
 
 // later adds what step s+1 sends back to dh, own units [lo,hi): its elementwise

@@ -176,8 +176,8 @@ func (h *Head) chunk(m Mode, t *HeadTape, x []float32, lo int, want []int32, sca
 	}
 	dx := t.dx[lo*h.width : (lo+rows)*h.width]
 	kernel.Affine(m.Pool, dx, h.width, nil, logits, v, rows, &h.back)
-	kernel.GemmTN(m.Pool, h.w.grad(), h.width, v, h.width, rows, logits, v, x, h.width)
-	kernel.ColumnSums(m.Pool, h.b.grad(), logits, rows, v, v)
+	dW, fresh := h.w.freshGrad()
+	kernel.GemmTNSums(m.Pool, dW, h.width, fresh, v, h.width, rows, logits, v, x, h.width, h.b.grad())
 }
 
 // InputGrad returns the gradient of x [N,H] that the last Loss in training has

@@ -79,10 +79,12 @@ func (l *Linear) Forward(m Mode, t *Tape, tt, b int, x []float32, _ State) []flo
 func (l *Linear) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	rows := t.rows()
 	checkLen("Linear.Backward", "dy", len(dy), rows*l.out)
-	kernel.GemmTN(m.Pool, l.w.grad(), l.in, l.out, l.in, rows, dy, l.out, t.x, l.in)
+	var db []float32
 	if l.b != nil {
-		kernel.ColumnSums(m.Pool, l.b.grad(), dy, rows, l.out, l.out)
+		db = l.b.grad()
 	}
+	dW, fresh := l.w.freshGrad()
+	kernel.GemmTNSums(m.Pool, dW, l.in, fresh, l.out, l.in, rows, dy, l.out, t.x, l.in, db)
 	if t.NoInputGrad {
 		return nil
 	}

@@ -72,7 +72,7 @@ func (l *LSTMNoGate) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	t.dc = zeros(t.dc, t.lanes*l.hidden)
 	t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.backwardUnits(t, dy, p0, p1) })
 	l.weightGrads(m.Pool, t, l.gates)
-	l.biasGrads(m.Pool, t, l.gates)
+	l.biasGrads(t, l.gates)
 	return l.inputGrad(m.Pool, t)
 }
 

@@ -309,6 +309,33 @@ func TestTapeIsReusable(t *testing.T) {
 	}
 }
 
+// BeginGrad and SettleGrad are ZeroGrad, but later.
+func TestBeginGrad(t *testing.T) {
+	const steps, lanes, in, h = 3, 2, 5, 7
+	m := nn.Mode{Train: true}
+	for _, c := range blocks {
+		l := c.build(in, h)
+		x, dy := random(9, steps*lanes*in, 1), random(10, steps*lanes*l.OutSize(), 1)
+		_, _, grads := runWindow(l, m, steps, lanes, x, dy)
+		for _, p := range l.Params() {
+			p.BeginGrad()
+		}
+		var tape nn.Tape
+		l.Forward(m, &tape, steps, lanes, x, randomState(l, lanes))
+		l.Backward(m, &tape, clone(dy))
+		for i, p := range l.Params() {
+			p.SettleGrad()
+			sameBits(t, c.name+" "+p.Name, p.Grad, grads[i])
+		}
+	}
+	unused := nn.NewParam("unused", 2)
+	unused.ZeroGrad()
+	unused.Grad[1] = 3
+	unused.BeginGrad()
+	unused.SettleGrad()
+	sameBits(t, "a parameter that nothing is added to", unused.Grad, []float32{0, 0})
+}
+
 func TestGradientsAccumulate(t *testing.T) {
 	const steps, lanes, in, h = 3, 2, 5, 7
 	for _, c := range blocks {

@@ -1,6 +1,10 @@
 package nn
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/refrain-lm/refrain/internal/kernel"
+)
 
 // Param is one trainable array and its gradient.
 type Param struct {
@@ -20,6 +24,7 @@ type Param struct {
 	forget int     // of recurrent biases: which gate is the forget gate; -1 for none
 	fanIn  int     // of biases of linear layers and heads: the width of the input
 	tied   bool    // of an embedding: the head uses it too
+	stale  bool    // Grad is of an earlier step: the next backward pass begins anew
 	start  float32 // of constants: the value that Initialize gives them
 }
 
@@ -32,7 +37,7 @@ func NewParam(name string, shape ...int) *Param {
 		}
 		n *= d
 	}
-	return &Param{Name: name, Shape: shape, Value: make([]float32, n), forget: -1}
+	return &Param{Name: name, Shape: shape, Value: kernel.Buffer(n), forget: -1}
 }
 
 // newConstant returns a parameter that begins at one value in every element,
@@ -53,18 +58,46 @@ func (p *Param) fillStart() {
 // ZeroGrad clears the gradient, allocating it the first time.
 func (p *Param) ZeroGrad() {
 	if p.Grad == nil && !p.Frozen {
-		p.Grad = make([]float32, len(p.Value))
+		p.Grad = kernel.Buffer(len(p.Value))
 		return
 	}
 	clear(p.Grad)
+	p.stale = false
+}
+
+// BeginGrad says that the next backward pass begins with a gradient of zeros. It
+// has the effect of [Param.ZeroGrad] there; until then Grad is what it was, so
+// that a product that writes all of it need not read it.
+func (p *Param) BeginGrad() {
+	if p.Grad == nil {
+		p.ZeroGrad()
+	}
+	p.stale = !p.Frozen
+}
+
+// SettleGrad ends a backward pass: a gradient that nothing was added to becomes
+// zeros.
+func (p *Param) SettleGrad() {
+	if p.stale {
+		p.ZeroGrad()
+	}
 }
 
 // grad is where a backward pass adds.
 func (p *Param) grad() []float32 {
-	if p.Grad == nil {
+	if p.Grad == nil || p.stale {
 		p.ZeroGrad()
 	}
 	return p.Grad
+}
+
+// freshGrad is grad for one who writes every element, from zeros where fresh.
+func (p *Param) freshGrad() (grad []float32, fresh bool) {
+	if p.Grad == nil {
+		p.ZeroGrad()
+	}
+	fresh, p.stale = p.stale, false
+	return p.Grad, fresh
 }
 
 func checkLen(where, what string, got, want int) {

@@ -55,7 +55,7 @@ func (l *RNN) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	t.pre = grow(t.pre, len(dy))
 	t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.backwardUnits(t, dy, p0, p1) })
 	l.weightGrads(m.Pool, t, l.gates)
-	l.biasGrads(m.Pool, t, l.gates)
+	l.biasGrads(t, l.gates)
 	return l.inputGrad(m.Pool, t)
 }
 

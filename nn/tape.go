@@ -96,7 +96,7 @@ func (t *Tape) rows() int { return t.steps * t.lanes }
 // contents are whatever they were.
 func grow(buf []float32, n int) []float32 {
 	if cap(buf) < n {
-		return make([]float32, n)
+		return kernel.Buffer(n)
 	}
 	return buf[:n]
 }

@@ -1,6 +1,9 @@
 package optim
 
-import "github.com/refrain-lm/refrain/internal/parallel"
+import (
+	"github.com/refrain-lm/refrain/internal/kernel"
+	"github.com/refrain-lm/refrain/internal/parallel"
+)
 
 // pieceLen is how many elements are worked on at a time: 64 KiB a slice, so
 // that Adam's four stay in a core's cache.
@@ -33,7 +36,7 @@ func each(pool *parallel.Pool, list []piece, f func(piece)) {
 func zeros(params []Slice, prefix string) []Slice {
 	list := make([]Slice, len(params))
 	for i, p := range params {
-		list[i] = Slice{Name: prefix + p.Name, Value: make([]float32, len(p.Value))}
+		list[i] = Slice{Name: prefix + p.Name, Value: kernel.Buffer(len(p.Value))}
 	}
 	return list
 }

@@ -149,9 +149,7 @@ func (t *trainer) step() error {
 		return fmt.Errorf("train: %w", err)
 	}
 	t.resetLanes()
-	for _, p := range t.params {
-		clear(p.Grad)
-	}
+	t.m.BeginGrads()
 	t.tape.Mode.Pool, t.tape.Mode.Train = t.pool, true
 	t.tape.Mode.Seed, t.tape.Mode.Step = t.opts.Seed, uint64(t.run.Step)
 	t.tape.Scale = 1 / float32(t.batch.Counted())

@@ -4,63 +4,63 @@
 
 package kernel
 
-func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32) {
+func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func tile1x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32) {
+func tile1x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32) {
 	panic(noAssembly)
 }
 
-func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32) {
+func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func tile2x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32) {
+func tile2x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32) {
 	panic(noAssembly)
 }
 
-func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32) {
+func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func tile3x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32) {
+func tile3x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32) {
 	panic(noAssembly)
 }
 
-func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32) {
+func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func tile4x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32) {
+func tile4x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32) {
 	panic(noAssembly)
 }
 
-func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32) {
+func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func tile5x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32) {
+func tile5x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32) {
 	panic(noAssembly)
 }
 
-func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32) {
+func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func tile6x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32) {
+func tile6x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32) {
 	panic(noAssembly)
 }
 
-func tile1x64(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int) {
+func tile1x64(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int) {
 	panic(noAssembly)
 }
 
-func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int) {
+func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int) {
 	panic(noAssembly)
 }
 
-func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int) {
+func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int) {
 	panic(noAssembly)
 }
 
@@ -76,7 +76,15 @@ func packSteps4(k int, dst *float32, src *float32, ld int) {
 	panic(noAssembly)
 }
 
+func packSums4(k int, dst *float32, src *float32, ld int, sums *float32) {
+	panic(noAssembly)
+}
+
 func packSteps5(k int, dst *float32, src *float32, ld int) {
+	panic(noAssembly)
+}
+
+func packSums5(k int, dst *float32, src *float32, ld int, sums *float32) {
 	panic(noAssembly)
 }
 
@@ -84,7 +92,15 @@ func packSteps6(k int, dst *float32, src *float32, ld int) {
 	panic(noAssembly)
 }
 
+func packSums6(k int, dst *float32, src *float32, ld int, sums *float32) {
+	panic(noAssembly)
+}
+
 func packSteps7(k int, dst *float32, src *float32, ld int) {
+	panic(noAssembly)
+}
+
+func packSums7(k int, dst *float32, src *float32, ld int, sums *float32) {
 	panic(noAssembly)
 }
 
@@ -92,7 +108,15 @@ func packSteps8(k int, dst *float32, src *float32, ld int) {
 	panic(noAssembly)
 }
 
+func packSums8(k int, dst *float32, src *float32, ld int, sums *float32) {
+	panic(noAssembly)
+}
+
 func packSteps9(k int, dst *float32, src *float32, ld int) {
+	panic(noAssembly)
+}
+
+func packSums9(k int, dst *float32, src *float32, ld int, sums *float32) {
 	panic(noAssembly)
 }
 
@@ -100,11 +124,23 @@ func packSteps10(k int, dst *float32, src *float32, ld int) {
 	panic(noAssembly)
 }
 
+func packSums10(k int, dst *float32, src *float32, ld int, sums *float32) {
+	panic(noAssembly)
+}
+
 func packSteps11(k int, dst *float32, src *float32, ld int) {
 	panic(noAssembly)
 }
 
+func packSums11(k int, dst *float32, src *float32, ld int, sums *float32) {
+	panic(noAssembly)
+}
+
 func packSteps12(k int, dst *float32, src *float32, ld int) {
+	panic(noAssembly)
+}
+
+func packSums12(k int, dst *float32, src *float32, ld int, sums *float32) {
 	panic(noAssembly)
 }
 

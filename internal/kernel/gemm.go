@@ -58,7 +58,7 @@ func gemmPool(pool *parallel.Pool, c []float32, ldc int, a []float32, lda, m int
 		gemm(c, ldc, a, lda, 0, m, b, 0, b.Panels(), from)
 		return
 	}
-	grid := divide(pool.Size(), tileCount(m), b.Panels())
+	grid := divide(pool.Size(), tileCount(m), b.Panels(), 0)
 	pool.Run(func(worker int) {
 		t0, t1, p0, p1 := grid.part(worker)
 		gemm(c, ldc, a, lda, tileStart(m, t0), tileStart(m, t1), b, p0, p1, from)
@@ -73,6 +73,21 @@ type start struct {
 }
 
 var continued = start{}
+
+// at is where the chains of a tile begin, whose first element is c, of column j:
+// a row, and the bytes from there to the row that comes after.
+func (s start) at(c *float32, ldc, j int) (from *float32, stride int) {
+	switch {
+	case !s.fresh:
+		return c, ldc * 4
+	case s.bias == nil:
+		return &noBias[0], 0
+	}
+	return &s.bias[j], 0
+}
+
+// noBias is as wide as the widest tile.
+var noBias [2 * PanelWidth]float32
 
 // fill writes columns j0 to j1 of the given number of rows, where C is fresh.
 func (s start) fill(c []float32, ldc, rows, j0, j1 int) {

@@ -4,92 +4,92 @@
 
 package kernel
 
-// wide4x32 continues tiles of 4 rows and 32 columns of C, one below the other; mask selects the columns of the last panel.
+// wide4x32 writes tiles of 4 rows and 32 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide4x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide4x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide4x16 continues tiles of 4 rows and 16 columns of C, one below the other; mask selects the columns of the last panel.
+// wide4x16 writes tiles of 4 rows and 16 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide5x32 continues tiles of 5 rows and 32 columns of C, one below the other; mask selects the columns of the last panel.
+// wide5x32 writes tiles of 5 rows and 32 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide5x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide5x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide5x16 continues tiles of 5 rows and 16 columns of C, one below the other; mask selects the columns of the last panel.
+// wide5x16 writes tiles of 5 rows and 16 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide6x32 continues tiles of 6 rows and 32 columns of C, one below the other; mask selects the columns of the last panel.
+// wide6x32 writes tiles of 6 rows and 32 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide6x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide6x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide6x16 continues tiles of 6 rows and 16 columns of C, one below the other; mask selects the columns of the last panel.
+// wide6x16 writes tiles of 6 rows and 16 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide7x32 continues tiles of 7 rows and 32 columns of C, one below the other; mask selects the columns of the last panel.
+// wide7x32 writes tiles of 7 rows and 32 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide7x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide7x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide7x16 continues tiles of 7 rows and 16 columns of C, one below the other; mask selects the columns of the last panel.
+// wide7x16 writes tiles of 7 rows and 16 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide7x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide7x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide8x32 continues tiles of 8 rows and 32 columns of C, one below the other; mask selects the columns of the last panel.
+// wide8x32 writes tiles of 8 rows and 32 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide8x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide8x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide8x16 continues tiles of 8 rows and 16 columns of C, one below the other; mask selects the columns of the last panel.
+// wide8x16 writes tiles of 8 rows and 16 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide8x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide8x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide9x32 continues tiles of 9 rows and 32 columns of C, one below the other; mask selects the columns of the last panel.
+// wide9x32 writes tiles of 9 rows and 32 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide9x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide9x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide9x16 continues tiles of 9 rows and 16 columns of C, one below the other; mask selects the columns of the last panel.
+// wide9x16 writes tiles of 9 rows and 16 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide9x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide9x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide10x32 continues tiles of 10 rows and 32 columns of C, one below the other; mask selects the columns of the last panel.
+// wide10x32 writes tiles of 10 rows and 32 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide10x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide10x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide10x16 continues tiles of 10 rows and 16 columns of C, one below the other; mask selects the columns of the last panel.
+// wide10x16 writes tiles of 10 rows and 16 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide10x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide10x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide11x32 continues tiles of 11 rows and 32 columns of C, one below the other; mask selects the columns of the last panel.
+// wide11x32 writes tiles of 11 rows and 32 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide11x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide11x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide11x16 continues tiles of 11 rows and 16 columns of C, one below the other; mask selects the columns of the last panel.
+// wide11x16 writes tiles of 11 rows and 16 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide11x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide11x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide12x32 continues tiles of 12 rows and 32 columns of C, one below the other; mask selects the columns of the last panel.
+// wide12x32 writes tiles of 12 rows and 32 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide12x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide12x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 
-// wide12x16 continues tiles of 12 rows and 16 columns of C, one below the other; mask selects the columns of the last panel.
+// wide12x16 writes tiles of 12 rows and 16 columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.
 // It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func wide12x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+func wide12x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)

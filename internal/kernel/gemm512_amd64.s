@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func wide4x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide4x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide4x32(SB), NOSPLIT, $0-104
+TEXT ·wide4x32(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
@@ -14,26 +14,29 @@ TEXT ·wide4x32(SB), NOSPLIT, $0-104
 	MOVQ    panelStride+56(FP), R9
 	MOVQ    c+64(FP), R10
 	MOVQ    ldc+72(FP), R11
-	MOVQ    ahead+88(FP), R12
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R12
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R10, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS    (BX), Z1
 	VMOVUPS.Z  64(BX), K1, Z2
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z3
 	VMOVUPS.Z  64(BX), K1, Z4
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z5
 	VMOVUPS.Z  64(BX), K1, Z6
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z7
 	VMOVUPS.Z  64(BX), K1, Z8
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x04, R11, BX
+	ADDQ       R10, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 124(BX)
@@ -168,31 +171,34 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide4x16(SB), NOSPLIT, $0-104
+TEXT ·wide4x16(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
 	MOVQ    kStride+32(FP), SI
 	MOVQ    c+64(FP), R9
 	MOVQ    ldc+72(FP), R10
-	MOVQ    ahead+88(FP), R11
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R11
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R9, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS.Z  (BX), K1, Z1
-	ADDQ       R10, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z2
-	ADDQ       R10, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z3
-	ADDQ       R10, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z4
-	ADDQ       R10, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x04, R10, BX
+	ADDQ       R9, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 60(BX)
 	ADDQ       R10, BX
@@ -293,9 +299,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide5x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide5x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide5x32(SB), NOSPLIT, $0-104
+TEXT ·wide5x32(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
@@ -303,29 +309,32 @@ TEXT ·wide5x32(SB), NOSPLIT, $0-104
 	MOVQ    panelStride+56(FP), R9
 	MOVQ    c+64(FP), R10
 	MOVQ    ldc+72(FP), R11
-	MOVQ    ahead+88(FP), R12
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R12
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R10, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS    (BX), Z1
 	VMOVUPS.Z  64(BX), K1, Z2
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z3
 	VMOVUPS.Z  64(BX), K1, Z4
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z5
 	VMOVUPS.Z  64(BX), K1, Z6
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z7
 	VMOVUPS.Z  64(BX), K1, Z8
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z9
 	VMOVUPS.Z  64(BX), K1, Z10
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x05, R11, BX
+	ADDQ       R10, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 124(BX)
@@ -482,33 +491,36 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide5x16(SB), NOSPLIT, $0-104
+TEXT ·wide5x16(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
 	MOVQ    kStride+32(FP), SI
 	MOVQ    c+64(FP), R9
 	MOVQ    ldc+72(FP), R10
-	MOVQ    ahead+88(FP), R11
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R11
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R9, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS.Z  (BX), K1, Z1
-	ADDQ       R10, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z2
-	ADDQ       R10, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z3
-	ADDQ       R10, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z4
-	ADDQ       R10, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z5
-	ADDQ       R10, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x05, R10, BX
+	ADDQ       R9, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 60(BX)
 	ADDQ       R10, BX
@@ -624,9 +636,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide6x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide6x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide6x32(SB), NOSPLIT, $0-104
+TEXT ·wide6x32(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
@@ -634,32 +646,35 @@ TEXT ·wide6x32(SB), NOSPLIT, $0-104
 	MOVQ    panelStride+56(FP), R10
 	MOVQ    c+64(FP), R11
 	MOVQ    ldc+72(FP), R12
-	MOVQ    ahead+88(FP), R13
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R13
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R11, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS    (BX), Z1
 	VMOVUPS.Z  64(BX), K1, Z2
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z3
 	VMOVUPS.Z  64(BX), K1, Z4
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z5
 	VMOVUPS.Z  64(BX), K1, Z6
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z7
 	VMOVUPS.Z  64(BX), K1, Z8
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z9
 	VMOVUPS.Z  64(BX), K1, Z10
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z11
 	VMOVUPS.Z  64(BX), K1, Z12
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x06, R12, BX
+	ADDQ       R11, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 124(BX)
@@ -845,35 +860,38 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide6x16(SB), NOSPLIT, $0-104
+TEXT ·wide6x16(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
 	MOVQ    kStride+32(FP), DI
 	MOVQ    c+64(FP), R10
 	MOVQ    ldc+72(FP), R11
-	MOVQ    ahead+88(FP), R12
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R12
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R10, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS.Z  (BX), K1, Z1
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z2
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z3
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z4
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z5
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z6
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x06, R11, BX
+	ADDQ       R10, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 60(BX)
 	ADDQ       R11, BX
@@ -1011,9 +1029,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide7x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide7x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide7x32(SB), NOSPLIT, $0-104
+TEXT ·wide7x32(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
@@ -1021,35 +1039,38 @@ TEXT ·wide7x32(SB), NOSPLIT, $0-104
 	MOVQ    panelStride+56(FP), R10
 	MOVQ    c+64(FP), R11
 	MOVQ    ldc+72(FP), R12
-	MOVQ    ahead+88(FP), R13
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R13
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R11, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS    (BX), Z1
 	VMOVUPS.Z  64(BX), K1, Z2
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z3
 	VMOVUPS.Z  64(BX), K1, Z4
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z5
 	VMOVUPS.Z  64(BX), K1, Z6
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z7
 	VMOVUPS.Z  64(BX), K1, Z8
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z9
 	VMOVUPS.Z  64(BX), K1, Z10
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z11
 	VMOVUPS.Z  64(BX), K1, Z12
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z13
 	VMOVUPS.Z  64(BX), K1, Z14
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x07, R12, BX
+	ADDQ       R11, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 124(BX)
@@ -1257,37 +1278,40 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide7x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide7x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide7x16(SB), NOSPLIT, $0-104
+TEXT ·wide7x16(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
 	MOVQ    kStride+32(FP), DI
 	MOVQ    c+64(FP), R10
 	MOVQ    ldc+72(FP), R11
-	MOVQ    ahead+88(FP), R12
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R12
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R10, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS.Z  (BX), K1, Z1
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z2
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z3
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z4
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z5
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z6
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z7
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x07, R11, BX
+	ADDQ       R10, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 60(BX)
 	ADDQ       R11, BX
@@ -1440,9 +1464,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide8x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide8x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide8x32(SB), NOSPLIT, $0-104
+TEXT ·wide8x32(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
@@ -1450,38 +1474,41 @@ TEXT ·wide8x32(SB), NOSPLIT, $0-104
 	MOVQ    panelStride+56(FP), R10
 	MOVQ    c+64(FP), R11
 	MOVQ    ldc+72(FP), R12
-	MOVQ    ahead+88(FP), R13
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R13
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R11, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS    (BX), Z1
 	VMOVUPS.Z  64(BX), K1, Z2
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z3
 	VMOVUPS.Z  64(BX), K1, Z4
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z5
 	VMOVUPS.Z  64(BX), K1, Z6
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z7
 	VMOVUPS.Z  64(BX), K1, Z8
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z9
 	VMOVUPS.Z  64(BX), K1, Z10
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z11
 	VMOVUPS.Z  64(BX), K1, Z12
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z13
 	VMOVUPS.Z  64(BX), K1, Z14
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z15
 	VMOVUPS.Z  64(BX), K1, Z16
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x08, R12, BX
+	ADDQ       R11, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 124(BX)
@@ -1711,39 +1738,42 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide8x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide8x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide8x16(SB), NOSPLIT, $0-104
+TEXT ·wide8x16(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
 	MOVQ    kStride+32(FP), DI
 	MOVQ    c+64(FP), R10
 	MOVQ    ldc+72(FP), R11
-	MOVQ    ahead+88(FP), R12
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R12
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R10, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS.Z  (BX), K1, Z1
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z2
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z3
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z4
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z5
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z6
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z7
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z8
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x08, R11, BX
+	ADDQ       R10, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 60(BX)
 	ADDQ       R11, BX
@@ -1911,9 +1941,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide9x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide9x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide9x32(SB), NOSPLIT, $0-104
+TEXT ·wide9x32(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
@@ -1921,41 +1951,44 @@ TEXT ·wide9x32(SB), NOSPLIT, $0-104
 	MOVQ    panelStride+56(FP), R10
 	MOVQ    c+64(FP), R11
 	MOVQ    ldc+72(FP), R12
-	MOVQ    ahead+88(FP), R13
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R13
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R11, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS    (BX), Z1
 	VMOVUPS.Z  64(BX), K1, Z2
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z3
 	VMOVUPS.Z  64(BX), K1, Z4
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z5
 	VMOVUPS.Z  64(BX), K1, Z6
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z7
 	VMOVUPS.Z  64(BX), K1, Z8
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z9
 	VMOVUPS.Z  64(BX), K1, Z10
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z11
 	VMOVUPS.Z  64(BX), K1, Z12
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z13
 	VMOVUPS.Z  64(BX), K1, Z14
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z15
 	VMOVUPS.Z  64(BX), K1, Z16
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z17
 	VMOVUPS.Z  64(BX), K1, Z18
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x09, R12, BX
+	ADDQ       R11, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 124(BX)
@@ -2207,41 +2240,44 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide9x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide9x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide9x16(SB), NOSPLIT, $0-104
+TEXT ·wide9x16(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
 	MOVQ    kStride+32(FP), DI
 	MOVQ    c+64(FP), R10
 	MOVQ    ldc+72(FP), R11
-	MOVQ    ahead+88(FP), R12
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R12
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R10, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS.Z  (BX), K1, Z1
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z2
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z3
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z4
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z5
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z6
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z7
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z8
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z9
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x09, R11, BX
+	ADDQ       R10, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 60(BX)
 	ADDQ       R11, BX
@@ -2424,9 +2460,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide10x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide10x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide10x32(SB), NOSPLIT, $0-104
+TEXT ·wide10x32(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
@@ -2434,44 +2470,47 @@ TEXT ·wide10x32(SB), NOSPLIT, $0-104
 	MOVQ    panelStride+56(FP), R10
 	MOVQ    c+64(FP), R11
 	MOVQ    ldc+72(FP), R12
-	MOVQ    ahead+88(FP), R13
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R13
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R11, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS    (BX), Z1
 	VMOVUPS.Z  64(BX), K1, Z2
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z3
 	VMOVUPS.Z  64(BX), K1, Z4
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z5
 	VMOVUPS.Z  64(BX), K1, Z6
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z7
 	VMOVUPS.Z  64(BX), K1, Z8
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z9
 	VMOVUPS.Z  64(BX), K1, Z10
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z11
 	VMOVUPS.Z  64(BX), K1, Z12
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z13
 	VMOVUPS.Z  64(BX), K1, Z14
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z15
 	VMOVUPS.Z  64(BX), K1, Z16
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z17
 	VMOVUPS.Z  64(BX), K1, Z18
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z19
 	VMOVUPS.Z  64(BX), K1, Z20
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x0a, R12, BX
+	ADDQ       R11, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 124(BX)
@@ -2745,43 +2784,46 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide10x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide10x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide10x16(SB), NOSPLIT, $0-104
+TEXT ·wide10x16(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
 	MOVQ    kStride+32(FP), DI
 	MOVQ    c+64(FP), R10
 	MOVQ    ldc+72(FP), R11
-	MOVQ    ahead+88(FP), R12
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R12
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R10, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS.Z  (BX), K1, Z1
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z2
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z3
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z4
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z5
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z6
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z7
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z8
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z9
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z10
-	ADDQ       R11, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x0a, R11, BX
+	ADDQ       R10, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 60(BX)
 	ADDQ       R11, BX
@@ -2979,9 +3021,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide11x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide11x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide11x32(SB), NOSPLIT, $0-104
+TEXT ·wide11x32(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
@@ -2989,47 +3031,50 @@ TEXT ·wide11x32(SB), NOSPLIT, $0-104
 	MOVQ    panelStride+56(FP), R11
 	MOVQ    c+64(FP), R12
 	MOVQ    ldc+72(FP), R13
-	MOVQ    ahead+88(FP), R14
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R14
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R12, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS    (BX), Z1
 	VMOVUPS.Z  64(BX), K1, Z2
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z3
 	VMOVUPS.Z  64(BX), K1, Z4
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z5
 	VMOVUPS.Z  64(BX), K1, Z6
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z7
 	VMOVUPS.Z  64(BX), K1, Z8
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z9
 	VMOVUPS.Z  64(BX), K1, Z10
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z11
 	VMOVUPS.Z  64(BX), K1, Z12
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z13
 	VMOVUPS.Z  64(BX), K1, Z14
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z15
 	VMOVUPS.Z  64(BX), K1, Z16
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z17
 	VMOVUPS.Z  64(BX), K1, Z18
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z19
 	VMOVUPS.Z  64(BX), K1, Z20
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z21
 	VMOVUPS.Z  64(BX), K1, Z22
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x0b, R13, BX
+	ADDQ       R12, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 124(BX)
@@ -3332,45 +3377,48 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide11x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide11x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide11x16(SB), NOSPLIT, $0-104
+TEXT ·wide11x16(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
 	MOVQ    kStride+32(FP), R8
 	MOVQ    c+64(FP), R11
 	MOVQ    ldc+72(FP), R12
-	MOVQ    ahead+88(FP), R13
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R13
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R11, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS.Z  (BX), K1, Z1
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z2
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z3
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z4
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z5
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z6
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z7
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z8
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z9
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z10
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z11
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x0b, R12, BX
+	ADDQ       R11, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 60(BX)
 	ADDQ       R12, BX
@@ -3590,9 +3638,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide12x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide12x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide12x32(SB), NOSPLIT, $0-104
+TEXT ·wide12x32(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
@@ -3600,50 +3648,53 @@ TEXT ·wide12x32(SB), NOSPLIT, $0-104
 	MOVQ    panelStride+56(FP), R11
 	MOVQ    c+64(FP), R12
 	MOVQ    ldc+72(FP), R13
-	MOVQ    ahead+88(FP), R14
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R14
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R12, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS    (BX), Z1
 	VMOVUPS.Z  64(BX), K1, Z2
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z3
 	VMOVUPS.Z  64(BX), K1, Z4
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z5
 	VMOVUPS.Z  64(BX), K1, Z6
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z7
 	VMOVUPS.Z  64(BX), K1, Z8
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z9
 	VMOVUPS.Z  64(BX), K1, Z10
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z11
 	VMOVUPS.Z  64(BX), K1, Z12
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z13
 	VMOVUPS.Z  64(BX), K1, Z14
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z15
 	VMOVUPS.Z  64(BX), K1, Z16
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z17
 	VMOVUPS.Z  64(BX), K1, Z18
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z19
 	VMOVUPS.Z  64(BX), K1, Z20
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z21
 	VMOVUPS.Z  64(BX), K1, Z22
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS    (BX), Z23
 	VMOVUPS.Z  64(BX), K1, Z24
-	ADDQ       R13, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x0c, R13, BX
+	ADDQ       R12, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 64(BX)
 	PREFETCHT0 124(BX)
@@ -3968,47 +4019,50 @@ store:
 	VZEROUPPER
 	RET
 
-// func wide12x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32)
+// func wide12x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32)
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·wide12x16(SB), NOSPLIT, $0-104
+TEXT ·wide12x16(SB), NOSPLIT, $0-120
 	MOVQ    a+16(FP), AX
 	MOVQ    rowStride+24(FP), CX
 	LEAQ    (CX)(CX*2), DX
 	MOVQ    kStride+32(FP), R8
 	MOVQ    c+64(FP), R11
 	MOVQ    ldc+72(FP), R12
-	MOVQ    ahead+88(FP), R13
-	MOVWLZX mask+80(FP), BX
+	MOVQ    ahead+104(FP), R13
+	MOVWLZX mask+96(FP), BX
 	KMOVW   BX, K1
 
 tile:
-	MOVQ       R11, BX
+	MOVQ       from+80(FP), BX
 	VMOVUPS.Z  (BX), K1, Z1
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z2
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z3
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z4
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z5
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z6
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z7
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z8
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z9
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z10
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z11
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
 	VMOVUPS.Z  (BX), K1, Z12
-	ADDQ       R12, BX
+	ADDQ       fromStride+88(FP), BX
+	MOVQ       BX, from+80(FP)
+	IMUL3Q     $0x0c, R12, BX
+	ADDQ       R11, BX
 	CMPQ       tiles+0(FP), $0x01
-	CMOVQEQ    next+96(FP), BX
+	CMOVQEQ    next+112(FP), BX
 	PREFETCHT0 (BX)
 	PREFETCHT0 60(BX)
 	ADDQ       R12, BX

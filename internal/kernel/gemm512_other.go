@@ -6,74 +6,74 @@ package kernel
 
 const noAssembly = "kernel: this build has no such assembly"
 
-func wide4x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide4x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide5x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide5x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide6x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide6x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide7x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide7x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide7x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide7x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide8x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide8x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide8x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide8x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide9x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide9x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide9x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide9x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide10x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide10x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide10x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide10x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide11x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide11x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide11x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide11x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide12x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide12x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }
 
-func wide12x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead *float32, next *float32) {
+func wide12x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead *float32, next *float32) {
 	panic(noAssembly)
 }

@@ -4,65 +4,65 @@
 
 package kernel
 
-// tile1x16 continues tiles of 1 rows and 16 columns of C, one below the other. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
+// tile1x16 writes tiles of 1 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
 
-// tile1x16Edge continues tiles of 1 rows and the columns that mask selects.
+// tile1x16Edge does so with tiles of 1 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile1x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
+func tile1x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 
-// tile2x16 continues tiles of 2 rows and 16 columns of C, one below the other. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
+// tile2x16 writes tiles of 2 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
 
-// tile2x16Edge continues tiles of 2 rows and the columns that mask selects.
+// tile2x16Edge does so with tiles of 2 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile2x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
+func tile2x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 
-// tile3x16 continues tiles of 3 rows and 16 columns of C, one below the other. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
+// tile3x16 writes tiles of 3 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
 
-// tile3x16Edge continues tiles of 3 rows and the columns that mask selects.
+// tile3x16Edge does so with tiles of 3 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile3x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
+func tile3x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 
-// tile4x16 continues tiles of 4 rows and 16 columns of C, one below the other. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
+// tile4x16 writes tiles of 4 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
 
-// tile4x16Edge continues tiles of 4 rows and the columns that mask selects.
+// tile4x16Edge does so with tiles of 4 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile4x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
+func tile4x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 
-// tile5x16 continues tiles of 5 rows and 16 columns of C, one below the other. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
+// tile5x16 writes tiles of 5 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
 
-// tile5x16Edge continues tiles of 5 rows and the columns that mask selects.
+// tile5x16Edge does so with tiles of 5 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile5x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
+func tile5x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 
-// tile6x16 continues tiles of 6 rows and 16 columns of C, one below the other. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
+// tile6x16 writes tiles of 6 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
 
-// tile6x16Edge continues tiles of 6 rows and the columns that mask selects.
+// tile6x16Edge does so with tiles of 6 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile6x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
+func tile6x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 
-// tile1x64 continues tiles of 1 rows and 64 columns of C, one below the other.
+// tile1x64 writes tiles of 1 rows and 64 columns of C, one below the other, whose chains begin with the rows at from.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile1x64(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
+func tile1x64(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
 
-// tile2x32 continues tiles of 2 rows and 32 columns of C, one below the other.
+// tile2x32 writes tiles of 2 rows and 32 columns of C, one below the other, whose chains begin with the rows at from.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
+func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
 
-// tile3x32 continues tiles of 3 rows and 32 columns of C, one below the other.
+// tile3x32 writes tiles of 3 rows and 32 columns of C, one below the other, whose chains begin with the rows at from.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
+func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
 
 // packTransposed copies 8 rows of 8·steps elements, ld bytes apart, into 8 columns of a panel.
 func packTransposed(steps int, dst *float32, src *float32, ld int)
@@ -73,26 +73,53 @@ func packRows(k int, panels int, dst *float32, panelStride int, src *float32, ld
 // packSteps4 copies 4 elements from each of k rows, ld bytes apart, one after another.
 func packSteps4(k int, dst *float32, src *float32, ld int)
 
+// packSums4 does so with 4 elements and adds each row to sums.
+func packSums4(k int, dst *float32, src *float32, ld int, sums *float32)
+
 // packSteps5 copies 5 elements from each of k rows, ld bytes apart, one after another.
 func packSteps5(k int, dst *float32, src *float32, ld int)
+
+// packSums5 does so with 5 elements and adds each row to sums.
+func packSums5(k int, dst *float32, src *float32, ld int, sums *float32)
 
 // packSteps6 copies 6 elements from each of k rows, ld bytes apart, one after another.
 func packSteps6(k int, dst *float32, src *float32, ld int)
 
+// packSums6 does so with 6 elements and adds each row to sums.
+func packSums6(k int, dst *float32, src *float32, ld int, sums *float32)
+
 // packSteps7 copies 7 elements from each of k rows, ld bytes apart, one after another.
 func packSteps7(k int, dst *float32, src *float32, ld int)
+
+// packSums7 does so with 7 elements and adds each row to sums.
+func packSums7(k int, dst *float32, src *float32, ld int, sums *float32)
 
 // packSteps8 copies 8 elements from each of k rows, ld bytes apart, one after another.
 func packSteps8(k int, dst *float32, src *float32, ld int)
 
+// packSums8 does so with 8 elements and adds each row to sums.
+func packSums8(k int, dst *float32, src *float32, ld int, sums *float32)
+
 // packSteps9 copies 9 elements from each of k rows, ld bytes apart, one after another.
 func packSteps9(k int, dst *float32, src *float32, ld int)
+
+// packSums9 does so with 9 elements and adds each row to sums.
+func packSums9(k int, dst *float32, src *float32, ld int, sums *float32)
 
 // packSteps10 copies 10 elements from each of k rows, ld bytes apart, one after another.
 func packSteps10(k int, dst *float32, src *float32, ld int)
 
+// packSums10 does so with 10 elements and adds each row to sums.
+func packSums10(k int, dst *float32, src *float32, ld int, sums *float32)
+
 // packSteps11 copies 11 elements from each of k rows, ld bytes apart, one after another.
 func packSteps11(k int, dst *float32, src *float32, ld int)
 
+// packSums11 does so with 11 elements and adds each row to sums.
+func packSums11(k int, dst *float32, src *float32, ld int, sums *float32)
+
 // packSteps12 copies 12 elements from each of k rows, ld bytes apart, one after another.
 func packSteps12(k int, dst *float32, src *float32, ld int)
+
+// packSums12 does so with 12 elements and adds each row to sums.
+func packSums12(k int, dst *float32, src *float32, ld int, sums *float32)

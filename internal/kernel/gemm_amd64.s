@@ -4,9 +4,9 @@
 
 #include "textflag.h"
 
-// func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+// func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile1x16(SB), NOSPLIT, $0-96
+TEXT ·tile1x16(SB), NOSPLIT, $0-112
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -15,16 +15,18 @@ TEXT ·tile1x16(SB), NOSPLIT, $0-96
 	MOVQ b+48(FP), R9
 	MOVQ c+64(FP), R11
 	MOVQ ldc+72(FP), R12
-	MOVQ ahead+80(FP), R13
+	MOVQ ahead+96(FP), R13
 
 tile:
-	MOVQ       R11, DX
+	MOVQ       from+80(FP), DX
 	VMOVUPS    (DX), Y0
 	VMOVUPS    32(DX), Y1
-	ADDQ       R12, DX
-	MOVQ       next+88(FP), SI
+	ADDQ       fromStride+88(FP), DX
+	MOVQ       DX, from+80(FP)
+	IMUL3Q     $0x01, R12, DX
+	ADDQ       R11, DX
 	CMPQ       AX, $0x01
-	CMOVQEQ    SI, DX
+	CMOVQEQ    next+104(FP), DX
 	PREFETCHT0 (DX)
 	PREFETCHT0 60(DX)
 	ADDQ       R12, DX
@@ -81,9 +83,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
+// func tile1x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·tile1x16Edge(SB), NOSPLIT, $0-88
+TEXT ·tile1x16Edge(SB), NOSPLIT, $0-104
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -94,13 +96,14 @@ TEXT ·tile1x16Edge(SB), NOSPLIT, $0-88
 	MOVQ ldc+72(FP), R12
 
 tile:
-	MOVQ       mask+80(FP), DX
+	MOVQ       mask+96(FP), DX
 	VMOVUPS    (DX), Y2
 	VMOVUPS    32(DX), Y3
-	MOVQ       R11, DX
+	MOVQ       from+80(FP), DX
 	VMASKMOVPS (DX), Y2, Y0
 	VMASKMOVPS 32(DX), Y3, Y1
-	ADDQ       R12, DX
+	ADDQ       fromStride+88(FP), DX
+	MOVQ       DX, from+80(FP)
 	MOVQ       CX, DX
 	MOVQ       R9, R10
 	MOVQ       BX, SI
@@ -143,7 +146,7 @@ rest:
 	JNZ          rest
 
 store:
-	MOVQ       mask+80(FP), DX
+	MOVQ       mask+96(FP), DX
 	VMOVUPS    (DX), Y2
 	VMOVUPS    32(DX), Y3
 	VMASKMOVPS Y0, Y2, (R11)
@@ -155,9 +158,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+// func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile2x16(SB), NOSPLIT, $0-96
+TEXT ·tile2x16(SB), NOSPLIT, $0-112
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -167,19 +170,21 @@ TEXT ·tile2x16(SB), NOSPLIT, $0-96
 	MOVQ b+48(FP), R10
 	MOVQ c+64(FP), R12
 	MOVQ ldc+72(FP), R13
-	MOVQ ahead+80(FP), R14
+	MOVQ ahead+96(FP), R14
 
 tile:
-	MOVQ       R12, DX
+	MOVQ       from+80(FP), DX
 	VMOVUPS    (DX), Y0
 	VMOVUPS    32(DX), Y1
-	ADDQ       R13, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y2
 	VMOVUPS    32(DX), Y3
-	ADDQ       R13, DX
-	MOVQ       next+88(FP), SI
+	ADDQ       fromStride+88(FP), DX
+	MOVQ       DX, from+80(FP)
+	IMUL3Q     $0x02, R13, DX
+	ADDQ       R12, DX
 	CMPQ       AX, $0x01
-	CMOVQEQ    SI, DX
+	CMOVQEQ    next+104(FP), DX
 	PREFETCHT0 (DX)
 	PREFETCHT0 60(DX)
 	ADDQ       R13, DX
@@ -267,9 +272,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
+// func tile2x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·tile2x16Edge(SB), NOSPLIT, $0-88
+TEXT ·tile2x16Edge(SB), NOSPLIT, $0-104
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -281,16 +286,17 @@ TEXT ·tile2x16Edge(SB), NOSPLIT, $0-88
 	MOVQ ldc+72(FP), R13
 
 tile:
-	MOVQ       mask+80(FP), DX
+	MOVQ       mask+96(FP), DX
 	VMOVUPS    (DX), Y4
 	VMOVUPS    32(DX), Y5
-	MOVQ       R12, DX
+	MOVQ       from+80(FP), DX
 	VMASKMOVPS (DX), Y4, Y0
 	VMASKMOVPS 32(DX), Y5, Y1
-	ADDQ       R13, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y4, Y2
 	VMASKMOVPS 32(DX), Y5, Y3
-	ADDQ       R13, DX
+	ADDQ       fromStride+88(FP), DX
+	MOVQ       DX, from+80(FP)
 	MOVQ       CX, DX
 	MOVQ       R10, R11
 	MOVQ       BX, SI
@@ -358,7 +364,7 @@ rest:
 	JNZ          rest
 
 store:
-	MOVQ       mask+80(FP), DX
+	MOVQ       mask+96(FP), DX
 	VMOVUPS    (DX), Y4
 	VMOVUPS    32(DX), Y5
 	VMASKMOVPS Y0, Y4, (R12)
@@ -373,9 +379,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+// func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile3x16(SB), NOSPLIT, $0-96
+TEXT ·tile3x16(SB), NOSPLIT, $0-112
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -385,22 +391,24 @@ TEXT ·tile3x16(SB), NOSPLIT, $0-96
 	MOVQ b+48(FP), R10
 	MOVQ c+64(FP), R12
 	MOVQ ldc+72(FP), R13
-	MOVQ ahead+80(FP), R14
+	MOVQ ahead+96(FP), R14
 
 tile:
-	MOVQ       R12, DX
+	MOVQ       from+80(FP), DX
 	VMOVUPS    (DX), Y0
 	VMOVUPS    32(DX), Y1
-	ADDQ       R13, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y2
 	VMOVUPS    32(DX), Y3
-	ADDQ       R13, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y4
 	VMOVUPS    32(DX), Y5
-	ADDQ       R13, DX
-	MOVQ       next+88(FP), SI
+	ADDQ       fromStride+88(FP), DX
+	MOVQ       DX, from+80(FP)
+	IMUL3Q     $0x03, R13, DX
+	ADDQ       R12, DX
 	CMPQ       AX, $0x01
-	CMOVQEQ    SI, DX
+	CMOVQEQ    next+104(FP), DX
 	PREFETCHT0 (DX)
 	PREFETCHT0 60(DX)
 	ADDQ       R13, DX
@@ -509,9 +517,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
+// func tile3x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·tile3x16Edge(SB), NOSPLIT, $0-88
+TEXT ·tile3x16Edge(SB), NOSPLIT, $0-104
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -523,19 +531,20 @@ TEXT ·tile3x16Edge(SB), NOSPLIT, $0-88
 	MOVQ ldc+72(FP), R13
 
 tile:
-	MOVQ       mask+80(FP), DX
+	MOVQ       mask+96(FP), DX
 	VMOVUPS    (DX), Y6
 	VMOVUPS    32(DX), Y7
-	MOVQ       R12, DX
+	MOVQ       from+80(FP), DX
 	VMASKMOVPS (DX), Y6, Y0
 	VMASKMOVPS 32(DX), Y7, Y1
-	ADDQ       R13, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y6, Y2
 	VMASKMOVPS 32(DX), Y7, Y3
-	ADDQ       R13, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y6, Y4
 	VMASKMOVPS 32(DX), Y7, Y5
-	ADDQ       R13, DX
+	ADDQ       fromStride+88(FP), DX
+	MOVQ       DX, from+80(FP)
 	MOVQ       CX, DX
 	MOVQ       R10, R11
 	MOVQ       BX, SI
@@ -618,7 +627,7 @@ rest:
 	JNZ          rest
 
 store:
-	MOVQ       mask+80(FP), DX
+	MOVQ       mask+96(FP), DX
 	VMOVUPS    (DX), Y6
 	VMOVUPS    32(DX), Y7
 	VMASKMOVPS Y0, Y6, (R12)
@@ -636,9 +645,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+// func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile4x16(SB), NOSPLIT, $0-96
+TEXT ·tile4x16(SB), NOSPLIT, $0-112
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -648,25 +657,27 @@ TEXT ·tile4x16(SB), NOSPLIT, $0-96
 	MOVQ b+48(FP), R11
 	MOVQ c+64(FP), R13
 	MOVQ ldc+72(FP), R14
-	MOVQ ahead+80(FP), R15
+	MOVQ ahead+96(FP), R15
 
 tile:
-	MOVQ       R13, DX
+	MOVQ       from+80(FP), DX
 	VMOVUPS    (DX), Y0
 	VMOVUPS    32(DX), Y1
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y2
 	VMOVUPS    32(DX), Y3
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y4
 	VMOVUPS    32(DX), Y5
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y6
 	VMOVUPS    32(DX), Y7
-	ADDQ       R14, DX
-	MOVQ       next+88(FP), SI
+	ADDQ       fromStride+88(FP), DX
+	MOVQ       DX, from+80(FP)
+	IMUL3Q     $0x04, R14, DX
+	ADDQ       R13, DX
 	CMPQ       AX, $0x01
-	CMOVQEQ    SI, DX
+	CMOVQEQ    next+104(FP), DX
 	PREFETCHT0 (DX)
 	PREFETCHT0 60(DX)
 	ADDQ       R14, DX
@@ -803,9 +814,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile4x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
+// func tile4x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·tile4x16Edge(SB), NOSPLIT, $0-88
+TEXT ·tile4x16Edge(SB), NOSPLIT, $0-104
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -817,22 +828,23 @@ TEXT ·tile4x16Edge(SB), NOSPLIT, $0-88
 	MOVQ ldc+72(FP), R14
 
 tile:
-	MOVQ       mask+80(FP), DX
+	MOVQ       mask+96(FP), DX
 	VMOVUPS    (DX), Y8
 	VMOVUPS    32(DX), Y9
-	MOVQ       R13, DX
+	MOVQ       from+80(FP), DX
 	VMASKMOVPS (DX), Y8, Y0
 	VMASKMOVPS 32(DX), Y9, Y1
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y8, Y2
 	VMASKMOVPS 32(DX), Y9, Y3
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y8, Y4
 	VMASKMOVPS 32(DX), Y9, Y5
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y8, Y6
 	VMASKMOVPS 32(DX), Y9, Y7
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
+	MOVQ       DX, from+80(FP)
 	MOVQ       CX, DX
 	MOVQ       R11, R12
 	MOVQ       BX, SI
@@ -937,7 +949,7 @@ rest:
 	JNZ          rest
 
 store:
-	MOVQ       mask+80(FP), DX
+	MOVQ       mask+96(FP), DX
 	VMOVUPS    (DX), Y8
 	VMOVUPS    32(DX), Y9
 	VMASKMOVPS Y0, Y8, (R13)
@@ -958,9 +970,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+// func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile5x16(SB), NOSPLIT, $0-96
+TEXT ·tile5x16(SB), NOSPLIT, $0-112
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -970,28 +982,30 @@ TEXT ·tile5x16(SB), NOSPLIT, $0-96
 	MOVQ b+48(FP), R11
 	MOVQ c+64(FP), R13
 	MOVQ ldc+72(FP), R14
-	MOVQ ahead+80(FP), R15
+	MOVQ ahead+96(FP), R15
 
 tile:
-	MOVQ       R13, DX
+	MOVQ       from+80(FP), DX
 	VMOVUPS    (DX), Y0
 	VMOVUPS    32(DX), Y1
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y2
 	VMOVUPS    32(DX), Y3
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y4
 	VMOVUPS    32(DX), Y5
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y6
 	VMOVUPS    32(DX), Y7
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y8
 	VMOVUPS    32(DX), Y9
-	ADDQ       R14, DX
-	MOVQ       next+88(FP), SI
+	ADDQ       fromStride+88(FP), DX
+	MOVQ       DX, from+80(FP)
+	IMUL3Q     $0x05, R14, DX
+	ADDQ       R13, DX
 	CMPQ       AX, $0x01
-	CMOVQEQ    SI, DX
+	CMOVQEQ    next+104(FP), DX
 	PREFETCHT0 (DX)
 	PREFETCHT0 60(DX)
 	ADDQ       R14, DX
@@ -1149,9 +1163,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile5x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
+// func tile5x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·tile5x16Edge(SB), NOSPLIT, $0-88
+TEXT ·tile5x16Edge(SB), NOSPLIT, $0-104
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -1163,25 +1177,26 @@ TEXT ·tile5x16Edge(SB), NOSPLIT, $0-88
 	MOVQ ldc+72(FP), R14
 
 tile:
-	MOVQ       mask+80(FP), DX
+	MOVQ       mask+96(FP), DX
 	VMOVUPS    (DX), Y10
 	VMOVUPS    32(DX), Y11
-	MOVQ       R13, DX
+	MOVQ       from+80(FP), DX
 	VMASKMOVPS (DX), Y10, Y0
 	VMASKMOVPS 32(DX), Y11, Y1
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y10, Y2
 	VMASKMOVPS 32(DX), Y11, Y3
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y10, Y4
 	VMASKMOVPS 32(DX), Y11, Y5
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y10, Y6
 	VMASKMOVPS 32(DX), Y11, Y7
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y10, Y8
 	VMASKMOVPS 32(DX), Y11, Y9
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
+	MOVQ       DX, from+80(FP)
 	MOVQ       CX, DX
 	MOVQ       R11, R12
 	MOVQ       BX, SI
@@ -1301,7 +1316,7 @@ rest:
 	JNZ          rest
 
 store:
-	MOVQ       mask+80(FP), DX
+	MOVQ       mask+96(FP), DX
 	VMOVUPS    (DX), Y10
 	VMOVUPS    32(DX), Y11
 	VMASKMOVPS Y0, Y10, (R13)
@@ -1325,9 +1340,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
+// func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile6x16(SB), NOSPLIT, $0-96
+TEXT ·tile6x16(SB), NOSPLIT, $0-112
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -1337,31 +1352,33 @@ TEXT ·tile6x16(SB), NOSPLIT, $0-96
 	MOVQ b+48(FP), R11
 	MOVQ c+64(FP), R13
 	MOVQ ldc+72(FP), R14
-	MOVQ ahead+80(FP), R15
+	MOVQ ahead+96(FP), R15
 
 tile:
-	MOVQ       R13, DX
+	MOVQ       from+80(FP), DX
 	VMOVUPS    (DX), Y0
 	VMOVUPS    32(DX), Y1
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y2
 	VMOVUPS    32(DX), Y3
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y4
 	VMOVUPS    32(DX), Y5
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y6
 	VMOVUPS    32(DX), Y7
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y8
 	VMOVUPS    32(DX), Y9
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMOVUPS    (DX), Y10
 	VMOVUPS    32(DX), Y11
-	ADDQ       R14, DX
-	MOVQ       next+88(FP), SI
+	ADDQ       fromStride+88(FP), DX
+	MOVQ       DX, from+80(FP)
+	IMUL3Q     $0x06, R14, DX
+	ADDQ       R13, DX
 	CMPQ       AX, $0x01
-	CMOVQEQ    SI, DX
+	CMOVQEQ    next+104(FP), DX
 	PREFETCHT0 (DX)
 	PREFETCHT0 60(DX)
 	ADDQ       R14, DX
@@ -1540,9 +1557,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile6x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
+// func tile6x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 // Requires: AVX, FMA3
-TEXT ·tile6x16Edge(SB), NOSPLIT, $0-88
+TEXT ·tile6x16Edge(SB), NOSPLIT, $0-104
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -1554,28 +1571,29 @@ TEXT ·tile6x16Edge(SB), NOSPLIT, $0-88
 	MOVQ ldc+72(FP), R14
 
 tile:
-	MOVQ       mask+80(FP), DX
+	MOVQ       mask+96(FP), DX
 	VMOVUPS    (DX), Y12
 	VMOVUPS    32(DX), Y13
-	MOVQ       R13, DX
+	MOVQ       from+80(FP), DX
 	VMASKMOVPS (DX), Y12, Y0
 	VMASKMOVPS 32(DX), Y13, Y1
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y12, Y2
 	VMASKMOVPS 32(DX), Y13, Y3
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y12, Y4
 	VMASKMOVPS 32(DX), Y13, Y5
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y12, Y6
 	VMASKMOVPS 32(DX), Y13, Y7
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y12, Y8
 	VMASKMOVPS 32(DX), Y13, Y9
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
 	VMASKMOVPS (DX), Y12, Y10
 	VMASKMOVPS 32(DX), Y13, Y11
-	ADDQ       R14, DX
+	ADDQ       fromStride+88(FP), DX
+	MOVQ       DX, from+80(FP)
 	MOVQ       CX, DX
 	MOVQ       R11, R12
 	MOVQ       BX, SI
@@ -1710,7 +1728,7 @@ rest:
 	JNZ          rest
 
 store:
-	MOVQ       mask+80(FP), DX
+	MOVQ       mask+96(FP), DX
 	VMOVUPS    (DX), Y12
 	VMOVUPS    32(DX), Y13
 	VMASKMOVPS Y0, Y12, (R13)
@@ -1737,9 +1755,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile1x64(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
+// func tile1x64(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
 // Requires: AVX, FMA3
-TEXT ·tile1x64(SB), NOSPLIT, $0-80
+TEXT ·tile1x64(SB), NOSPLIT, $0-96
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -1751,7 +1769,7 @@ TEXT ·tile1x64(SB), NOSPLIT, $0-80
 	MOVQ ldc+72(FP), R14
 
 tile:
-	MOVQ    R13, DX
+	MOVQ    from+80(FP), DX
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	VMOVUPS 64(DX), Y2
@@ -1760,7 +1778,8 @@ tile:
 	VMOVUPS 160(DX), Y5
 	VMOVUPS 192(DX), Y6
 	VMOVUPS 224(DX), Y7
-	ADDQ    R14, DX
+	ADDQ    fromStride+88(FP), DX
+	MOVQ    DX, from+80(FP)
 	MOVQ    CX, DX
 	MOVQ    R9, R10
 	LEAQ    (R10)(R11*2), R12
@@ -1851,9 +1870,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
+// func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
 // Requires: AVX, FMA3
-TEXT ·tile2x32(SB), NOSPLIT, $0-80
+TEXT ·tile2x32(SB), NOSPLIT, $0-96
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -1866,17 +1885,18 @@ TEXT ·tile2x32(SB), NOSPLIT, $0-80
 	MOVQ ldc+72(FP), R14
 
 tile:
-	MOVQ    R13, DX
+	MOVQ    from+80(FP), DX
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	VMOVUPS 64(DX), Y2
 	VMOVUPS 96(DX), Y3
-	ADDQ    R14, DX
+	ADDQ    fromStride+88(FP), DX
 	VMOVUPS (DX), Y4
 	VMOVUPS 32(DX), Y5
 	VMOVUPS 64(DX), Y6
 	VMOVUPS 96(DX), Y7
-	ADDQ    R14, DX
+	ADDQ    fromStride+88(FP), DX
+	MOVQ    DX, from+80(FP)
 	MOVQ    CX, DX
 	MOVQ    R10, R11
 	MOVQ    BX, SI
@@ -2000,9 +2020,9 @@ store:
 	VZEROUPPER
 	RET
 
-// func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
+// func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
 // Requires: AVX, FMA3
-TEXT ·tile3x32(SB), NOSPLIT, $0-80
+TEXT ·tile3x32(SB), NOSPLIT, $0-96
 	MOVQ tiles+0(FP), AX
 	MOVQ k+8(FP), CX
 	MOVQ a+16(FP), BX
@@ -2015,22 +2035,23 @@ TEXT ·tile3x32(SB), NOSPLIT, $0-80
 	MOVQ ldc+72(FP), R14
 
 tile:
-	MOVQ    R13, DX
+	MOVQ    from+80(FP), DX
 	VMOVUPS (DX), Y0
 	VMOVUPS 32(DX), Y1
 	VMOVUPS 64(DX), Y2
 	VMOVUPS 96(DX), Y3
-	ADDQ    R14, DX
+	ADDQ    fromStride+88(FP), DX
 	VMOVUPS (DX), Y4
 	VMOVUPS 32(DX), Y5
 	VMOVUPS 64(DX), Y6
 	VMOVUPS 96(DX), Y7
-	ADDQ    R14, DX
+	ADDQ    fromStride+88(FP), DX
 	VMOVUPS (DX), Y8
 	VMOVUPS 32(DX), Y9
 	VMOVUPS 64(DX), Y10
 	VMOVUPS 96(DX), Y11
-	ADDQ    R14, DX
+	ADDQ    fromStride+88(FP), DX
+	MOVQ    DX, from+80(FP)
 	MOVQ    CX, DX
 	MOVQ    R10, R11
 	MOVQ    BX, SI
@@ -2297,6 +2318,28 @@ row:
 	VZEROUPPER
 	RET
 
+// func packSums4(k int, dst *float32, src *float32, ld int, sums *float32)
+// Requires: AVX
+TEXT ·packSums4(SB), NOSPLIT, $0-40
+	MOVQ    k+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    sums+32(FP), SI
+	VMOVUPS (SI), X1
+
+row:
+	VMOVUPS (DX), X0
+	VMOVUPS X0, (CX)
+	VADDPS  X0, X1, X1
+	ADDQ    BX, DX
+	ADDQ    $0x10, CX
+	DECQ    AX
+	JNZ     row
+	VMOVUPS X1, (SI)
+	VZEROUPPER
+	RET
+
 // func packSteps5(k int, dst *float32, src *float32, ld int)
 // Requires: AVX
 TEXT ·packSteps5(SB), NOSPLIT, $0-32
@@ -2314,6 +2357,33 @@ row:
 	ADDQ    $0x14, CX
 	DECQ    AX
 	JNZ     row
+	VZEROUPPER
+	RET
+
+// func packSums5(k int, dst *float32, src *float32, ld int, sums *float32)
+// Requires: AVX
+TEXT ·packSums5(SB), NOSPLIT, $0-40
+	MOVQ    k+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    sums+32(FP), SI
+	VMOVUPS (SI), X1
+	VMOVUPS 4(SI), X2
+
+row:
+	VMOVUPS (DX), X0
+	VMOVUPS X0, (CX)
+	VADDPS  X0, X1, X1
+	VMOVUPS 4(DX), X0
+	VMOVUPS X0, 4(CX)
+	VADDPS  X0, X2, X2
+	ADDQ    BX, DX
+	ADDQ    $0x14, CX
+	DECQ    AX
+	JNZ     row
+	VMOVUPS X1, (SI)
+	VMOVUPS X2, 4(SI)
 	VZEROUPPER
 	RET
 
@@ -2337,6 +2407,33 @@ row:
 	VZEROUPPER
 	RET
 
+// func packSums6(k int, dst *float32, src *float32, ld int, sums *float32)
+// Requires: AVX
+TEXT ·packSums6(SB), NOSPLIT, $0-40
+	MOVQ    k+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    sums+32(FP), SI
+	VMOVUPS (SI), X1
+	VMOVUPS 8(SI), X2
+
+row:
+	VMOVUPS (DX), X0
+	VMOVUPS X0, (CX)
+	VADDPS  X0, X1, X1
+	VMOVUPS 8(DX), X0
+	VMOVUPS X0, 8(CX)
+	VADDPS  X0, X2, X2
+	ADDQ    BX, DX
+	ADDQ    $0x18, CX
+	DECQ    AX
+	JNZ     row
+	VMOVUPS X1, (SI)
+	VMOVUPS X2, 8(SI)
+	VZEROUPPER
+	RET
+
 // func packSteps7(k int, dst *float32, src *float32, ld int)
 // Requires: AVX
 TEXT ·packSteps7(SB), NOSPLIT, $0-32
@@ -2357,6 +2454,33 @@ row:
 	VZEROUPPER
 	RET
 
+// func packSums7(k int, dst *float32, src *float32, ld int, sums *float32)
+// Requires: AVX
+TEXT ·packSums7(SB), NOSPLIT, $0-40
+	MOVQ    k+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    sums+32(FP), SI
+	VMOVUPS (SI), X1
+	VMOVUPS 12(SI), X2
+
+row:
+	VMOVUPS (DX), X0
+	VMOVUPS X0, (CX)
+	VADDPS  X0, X1, X1
+	VMOVUPS 12(DX), X0
+	VMOVUPS X0, 12(CX)
+	VADDPS  X0, X2, X2
+	ADDQ    BX, DX
+	ADDQ    $0x1c, CX
+	DECQ    AX
+	JNZ     row
+	VMOVUPS X1, (SI)
+	VMOVUPS X2, 12(SI)
+	VZEROUPPER
+	RET
+
 // func packSteps8(k int, dst *float32, src *float32, ld int)
 // Requires: AVX
 TEXT ·packSteps8(SB), NOSPLIT, $0-32
@@ -2372,6 +2496,28 @@ row:
 	ADDQ    $0x20, CX
 	DECQ    AX
 	JNZ     row
+	VZEROUPPER
+	RET
+
+// func packSums8(k int, dst *float32, src *float32, ld int, sums *float32)
+// Requires: AVX
+TEXT ·packSums8(SB), NOSPLIT, $0-40
+	MOVQ    k+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    sums+32(FP), SI
+	VMOVUPS (SI), Y1
+
+row:
+	VMOVUPS (DX), Y0
+	VMOVUPS Y0, (CX)
+	VADDPS  Y0, Y1, Y1
+	ADDQ    BX, DX
+	ADDQ    $0x20, CX
+	DECQ    AX
+	JNZ     row
+	VMOVUPS Y1, (SI)
 	VZEROUPPER
 	RET
 
@@ -2395,6 +2541,33 @@ row:
 	VZEROUPPER
 	RET
 
+// func packSums9(k int, dst *float32, src *float32, ld int, sums *float32)
+// Requires: AVX
+TEXT ·packSums9(SB), NOSPLIT, $0-40
+	MOVQ    k+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    sums+32(FP), SI
+	VMOVUPS (SI), Y1
+	VMOVUPS 20(SI), X2
+
+row:
+	VMOVUPS (DX), Y0
+	VMOVUPS Y0, (CX)
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS 20(DX), X0
+	VMOVUPS X0, 20(CX)
+	VADDPS  X0, X2, X2
+	ADDQ    BX, DX
+	ADDQ    $0x24, CX
+	DECQ    AX
+	JNZ     row
+	VMOVUPS Y1, (SI)
+	VMOVUPS X2, 20(SI)
+	VZEROUPPER
+	RET
+
 // func packSteps10(k int, dst *float32, src *float32, ld int)
 // Requires: AVX
 TEXT ·packSteps10(SB), NOSPLIT, $0-32
@@ -2412,6 +2585,33 @@ row:
 	ADDQ    $0x28, CX
 	DECQ    AX
 	JNZ     row
+	VZEROUPPER
+	RET
+
+// func packSums10(k int, dst *float32, src *float32, ld int, sums *float32)
+// Requires: AVX
+TEXT ·packSums10(SB), NOSPLIT, $0-40
+	MOVQ    k+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    sums+32(FP), SI
+	VMOVUPS (SI), Y1
+	VMOVUPS 24(SI), X2
+
+row:
+	VMOVUPS (DX), Y0
+	VMOVUPS Y0, (CX)
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS 24(DX), X0
+	VMOVUPS X0, 24(CX)
+	VADDPS  X0, X2, X2
+	ADDQ    BX, DX
+	ADDQ    $0x28, CX
+	DECQ    AX
+	JNZ     row
+	VMOVUPS Y1, (SI)
+	VMOVUPS X2, 24(SI)
 	VZEROUPPER
 	RET
 
@@ -2435,6 +2635,33 @@ row:
 	VZEROUPPER
 	RET
 
+// func packSums11(k int, dst *float32, src *float32, ld int, sums *float32)
+// Requires: AVX
+TEXT ·packSums11(SB), NOSPLIT, $0-40
+	MOVQ    k+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    sums+32(FP), SI
+	VMOVUPS (SI), Y1
+	VMOVUPS 28(SI), X2
+
+row:
+	VMOVUPS (DX), Y0
+	VMOVUPS Y0, (CX)
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS 28(DX), X0
+	VMOVUPS X0, 28(CX)
+	VADDPS  X0, X2, X2
+	ADDQ    BX, DX
+	ADDQ    $0x2c, CX
+	DECQ    AX
+	JNZ     row
+	VMOVUPS Y1, (SI)
+	VMOVUPS X2, 28(SI)
+	VZEROUPPER
+	RET
+
 // func packSteps12(k int, dst *float32, src *float32, ld int)
 // Requires: AVX
 TEXT ·packSteps12(SB), NOSPLIT, $0-32
@@ -2452,5 +2679,32 @@ row:
 	ADDQ    $0x30, CX
 	DECQ    AX
 	JNZ     row
+	VZEROUPPER
+	RET
+
+// func packSums12(k int, dst *float32, src *float32, ld int, sums *float32)
+// Requires: AVX
+TEXT ·packSums12(SB), NOSPLIT, $0-40
+	MOVQ    k+0(FP), AX
+	MOVQ    dst+8(FP), CX
+	MOVQ    src+16(FP), DX
+	MOVQ    ld+24(FP), BX
+	MOVQ    sums+32(FP), SI
+	VMOVUPS (SI), Y1
+	VMOVUPS 32(SI), X2
+
+row:
+	VMOVUPS (DX), Y0
+	VMOVUPS Y0, (CX)
+	VADDPS  Y0, Y1, Y1
+	VMOVUPS 32(DX), X0
+	VMOVUPS X0, 32(CX)
+	VADDPS  X0, X2, X2
+	ADDQ    BX, DX
+	ADDQ    $0x30, CX
+	DECQ    AX
+	JNZ     row
+	VMOVUPS Y1, (SI)
+	VMOVUPS X2, 32(SI)
 	VZEROUPPER
 	RET

@@ -24,8 +24,8 @@
 	VMOV m1.S[2], R20; CBZW R20, 2(PC); VST1 v1.S[2], (R19); ADD $4, R19, R19; \
 	VMOV m1.S[3], R20; CBZW R20, 2(PC); VST1 v1.S[3], (R19)
 
-// func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
-TEXT ·tile1x16(SB), NOSPLIT, $0-96
+// func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+TEXT ·tile1x16(SB), NOSPLIT, $0-112
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -34,17 +34,22 @@ TEXT ·tile1x16(SB), NOSPLIT, $0-96
 	MOVD b+48(FP), R9
 	MOVD c+64(FP), R11
 	MOVD ldc+72(FP), R12
-	MOVD ahead+80(FP), R13
+	MOVD ahead+96(FP), R13
 
 tile:
-	MOVD R11, R2
+	MOVD from+80(FP), R2
 	FLDPQ (R2), (F0, F1)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F2, F3)
-	ADDS R12, R2, R2
-	MOVD next+88(FP), R6
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
+	MOVD $0x01, R20
+	MUL R12, R20, R2
+	ADDS R11, R2, R2
 	CMP $0x01, R0
-	CSEL EQ, R6, R2, R2
+	MOVD next+104(FP), R20
+	CSEL EQ, R20, R2, R2
 	PRFM (R2), PLDL1KEEP
 	ADD $60, R2, R19
 	PRFM (R19), PLDL1KEEP
@@ -136,8 +141,8 @@ store:
 	RET
 
 
-// func tile1x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
-TEXT ·tile1x16Edge(SB), NOSPLIT, $0-88
+// func tile1x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
+TEXT ·tile1x16Edge(SB), NOSPLIT, $0-104
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -148,11 +153,11 @@ TEXT ·tile1x16Edge(SB), NOSPLIT, $0-88
 	MOVD ldc+72(FP), R12
 
 tile:
-	MOVD mask+80(FP), R2
+	MOVD mask+96(FP), R2
 	FLDPQ (R2), (F4, F5)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F6, F7)
-	MOVD R11, R2
+	MOVD from+80(FP), R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -165,7 +170,9 @@ tile:
 	LOADMASKED(V6, V7)
 	VORR V30.B16, V30.B16, V2.B16
 	VORR V31.B16, V31.B16, V3.B16
-	ADDS R12, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
 	MOVD R1, R2
 	MOVD R9, R10
 	MOVD R3, R6
@@ -241,7 +248,7 @@ rest:
 	BNE rest
 
 store:
-	MOVD mask+80(FP), R2
+	MOVD mask+96(FP), R2
 	FLDPQ (R2), (F4, F5)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F6, F7)
@@ -256,8 +263,8 @@ store:
 	RET
 
 
-// func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
-TEXT ·tile2x16(SB), NOSPLIT, $0-96
+// func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+TEXT ·tile2x16(SB), NOSPLIT, $0-112
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -267,21 +274,27 @@ TEXT ·tile2x16(SB), NOSPLIT, $0-96
 	MOVD b+48(FP), R10
 	MOVD c+64(FP), R12
 	MOVD ldc+72(FP), R13
-	MOVD ahead+80(FP), R14
+	MOVD ahead+96(FP), R14
 
 tile:
-	MOVD R12, R2
+	MOVD from+80(FP), R2
 	FLDPQ (R2), (F0, F1)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F2, F3)
-	ADDS R13, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F4, F5)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F6, F7)
-	ADDS R13, R2, R2
-	MOVD next+88(FP), R6
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
+	MOVD $0x02, R20
+	MUL R13, R20, R2
+	ADDS R12, R2, R2
 	CMP $0x01, R0
-	CSEL EQ, R6, R2, R2
+	MOVD next+104(FP), R20
+	CSEL EQ, R20, R2, R2
 	PRFM (R2), PLDL1KEEP
 	ADD $60, R2, R19
 	PRFM (R19), PLDL1KEEP
@@ -416,8 +429,8 @@ store:
 	RET
 
 
-// func tile2x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
-TEXT ·tile2x16Edge(SB), NOSPLIT, $0-88
+// func tile2x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
+TEXT ·tile2x16Edge(SB), NOSPLIT, $0-104
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -429,11 +442,11 @@ TEXT ·tile2x16Edge(SB), NOSPLIT, $0-88
 	MOVD ldc+72(FP), R13
 
 tile:
-	MOVD mask+80(FP), R2
+	MOVD mask+96(FP), R2
 	FLDPQ (R2), (F8, F9)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F10, F11)
-	MOVD R12, R2
+	MOVD from+80(FP), R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -446,7 +459,8 @@ tile:
 	LOADMASKED(V10, V11)
 	VORR V30.B16, V30.B16, V2.B16
 	VORR V31.B16, V31.B16, V3.B16
-	ADDS R13, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -459,7 +473,9 @@ tile:
 	LOADMASKED(V10, V11)
 	VORR V30.B16, V30.B16, V6.B16
 	VORR V31.B16, V31.B16, V7.B16
-	ADDS R13, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
 	MOVD R1, R2
 	MOVD R10, R11
 	MOVD R3, R6
@@ -570,7 +586,7 @@ rest:
 	BNE rest
 
 store:
-	MOVD mask+80(FP), R2
+	MOVD mask+96(FP), R2
 	FLDPQ (R2), (F8, F9)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F10, F11)
@@ -590,8 +606,8 @@ store:
 	RET
 
 
-// func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
-TEXT ·tile3x16(SB), NOSPLIT, $0-96
+// func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+TEXT ·tile3x16(SB), NOSPLIT, $0-112
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -601,25 +617,32 @@ TEXT ·tile3x16(SB), NOSPLIT, $0-96
 	MOVD b+48(FP), R10
 	MOVD c+64(FP), R12
 	MOVD ldc+72(FP), R13
-	MOVD ahead+80(FP), R14
+	MOVD ahead+96(FP), R14
 
 tile:
-	MOVD R12, R2
+	MOVD from+80(FP), R2
 	FLDPQ (R2), (F0, F1)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F2, F3)
-	ADDS R13, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F4, F5)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F6, F7)
-	ADDS R13, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F8, F9)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F10, F11)
-	ADDS R13, R2, R2
-	MOVD next+88(FP), R6
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
+	MOVD $0x03, R20
+	MUL R13, R20, R2
+	ADDS R12, R2, R2
 	CMP $0x01, R0
-	CSEL EQ, R6, R2, R2
+	MOVD next+104(FP), R20
+	CSEL EQ, R20, R2, R2
 	PRFM (R2), PLDL1KEEP
 	ADD $60, R2, R19
 	PRFM (R19), PLDL1KEEP
@@ -797,8 +820,8 @@ store:
 	RET
 
 
-// func tile3x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
-TEXT ·tile3x16Edge(SB), NOSPLIT, $0-88
+// func tile3x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
+TEXT ·tile3x16Edge(SB), NOSPLIT, $0-104
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -810,11 +833,11 @@ TEXT ·tile3x16Edge(SB), NOSPLIT, $0-88
 	MOVD ldc+72(FP), R13
 
 tile:
-	MOVD mask+80(FP), R2
+	MOVD mask+96(FP), R2
 	FLDPQ (R2), (F12, F13)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F14, F15)
-	MOVD R12, R2
+	MOVD from+80(FP), R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -827,7 +850,8 @@ tile:
 	LOADMASKED(V14, V15)
 	VORR V30.B16, V30.B16, V2.B16
 	VORR V31.B16, V31.B16, V3.B16
-	ADDS R13, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -840,7 +864,8 @@ tile:
 	LOADMASKED(V14, V15)
 	VORR V30.B16, V30.B16, V6.B16
 	VORR V31.B16, V31.B16, V7.B16
-	ADDS R13, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -853,7 +878,9 @@ tile:
 	LOADMASKED(V14, V15)
 	VORR V30.B16, V30.B16, V10.B16
 	VORR V31.B16, V31.B16, V11.B16
-	ADDS R13, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
 	MOVD R1, R2
 	MOVD R10, R11
 	MOVD R3, R6
@@ -999,7 +1026,7 @@ rest:
 	BNE rest
 
 store:
-	MOVD mask+80(FP), R2
+	MOVD mask+96(FP), R2
 	FLDPQ (R2), (F12, F13)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F14, F15)
@@ -1024,8 +1051,8 @@ store:
 	RET
 
 
-// func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
-TEXT ·tile4x16(SB), NOSPLIT, $0-96
+// func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+TEXT ·tile4x16(SB), NOSPLIT, $0-112
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -1035,29 +1062,37 @@ TEXT ·tile4x16(SB), NOSPLIT, $0-96
 	MOVD b+48(FP), R11
 	MOVD c+64(FP), R13
 	MOVD ldc+72(FP), R14
-	MOVD ahead+80(FP), R15
+	MOVD ahead+96(FP), R15
 
 tile:
-	MOVD R13, R2
+	MOVD from+80(FP), R2
 	FLDPQ (R2), (F0, F1)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F2, F3)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F4, F5)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F6, F7)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F8, F9)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F10, F11)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F12, F13)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F14, F15)
-	ADDS R14, R2, R2
-	MOVD next+88(FP), R6
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
+	MOVD $0x04, R20
+	MUL R14, R20, R2
+	ADDS R13, R2, R2
 	CMP $0x01, R0
-	CSEL EQ, R6, R2, R2
+	MOVD next+104(FP), R20
+	CSEL EQ, R20, R2, R2
 	PRFM (R2), PLDL1KEEP
 	ADD $60, R2, R19
 	PRFM (R19), PLDL1KEEP
@@ -1281,8 +1316,8 @@ store:
 	RET
 
 
-// func tile4x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
-TEXT ·tile4x16Edge(SB), NOSPLIT, $0-88
+// func tile4x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
+TEXT ·tile4x16Edge(SB), NOSPLIT, $0-104
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -1294,11 +1329,11 @@ TEXT ·tile4x16Edge(SB), NOSPLIT, $0-88
 	MOVD ldc+72(FP), R14
 
 tile:
-	MOVD mask+80(FP), R2
+	MOVD mask+96(FP), R2
 	FLDPQ (R2), (F16, F17)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F18, F19)
-	MOVD R13, R2
+	MOVD from+80(FP), R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -1311,7 +1346,8 @@ tile:
 	LOADMASKED(V18, V19)
 	VORR V30.B16, V30.B16, V2.B16
 	VORR V31.B16, V31.B16, V3.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -1324,7 +1360,8 @@ tile:
 	LOADMASKED(V18, V19)
 	VORR V30.B16, V30.B16, V6.B16
 	VORR V31.B16, V31.B16, V7.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -1337,7 +1374,8 @@ tile:
 	LOADMASKED(V18, V19)
 	VORR V30.B16, V30.B16, V10.B16
 	VORR V31.B16, V31.B16, V11.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -1350,7 +1388,9 @@ tile:
 	LOADMASKED(V18, V19)
 	VORR V30.B16, V30.B16, V14.B16
 	VORR V31.B16, V31.B16, V15.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
 	MOVD R1, R2
 	MOVD R11, R12
 	MOVD R3, R6
@@ -1534,7 +1574,7 @@ rest:
 	BNE rest
 
 store:
-	MOVD mask+80(FP), R2
+	MOVD mask+96(FP), R2
 	FLDPQ (R2), (F16, F17)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F18, F19)
@@ -1564,8 +1604,8 @@ store:
 	RET
 
 
-// func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
-TEXT ·tile5x16(SB), NOSPLIT, $0-96
+// func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+TEXT ·tile5x16(SB), NOSPLIT, $0-112
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -1575,33 +1615,42 @@ TEXT ·tile5x16(SB), NOSPLIT, $0-96
 	MOVD b+48(FP), R11
 	MOVD c+64(FP), R13
 	MOVD ldc+72(FP), R14
-	MOVD ahead+80(FP), R15
+	MOVD ahead+96(FP), R15
 
 tile:
-	MOVD R13, R2
+	MOVD from+80(FP), R2
 	FLDPQ (R2), (F0, F1)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F2, F3)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F4, F5)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F6, F7)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F8, F9)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F10, F11)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F12, F13)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F14, F15)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F16, F17)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F18, F19)
-	ADDS R14, R2, R2
-	MOVD next+88(FP), R6
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
+	MOVD $0x05, R20
+	MUL R14, R20, R2
+	ADDS R13, R2, R2
 	CMP $0x01, R0
-	CSEL EQ, R6, R2, R2
+	MOVD next+104(FP), R20
+	CSEL EQ, R20, R2, R2
 	PRFM (R2), PLDL1KEEP
 	ADD $60, R2, R19
 	PRFM (R19), PLDL1KEEP
@@ -1868,8 +1917,8 @@ store:
 	RET
 
 
-// func tile5x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
-TEXT ·tile5x16Edge(SB), NOSPLIT, $0-88
+// func tile5x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
+TEXT ·tile5x16Edge(SB), NOSPLIT, $0-104
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -1881,11 +1930,11 @@ TEXT ·tile5x16Edge(SB), NOSPLIT, $0-88
 	MOVD ldc+72(FP), R14
 
 tile:
-	MOVD mask+80(FP), R2
+	MOVD mask+96(FP), R2
 	FLDPQ (R2), (F20, F21)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F22, F23)
-	MOVD R13, R2
+	MOVD from+80(FP), R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -1898,7 +1947,8 @@ tile:
 	LOADMASKED(V22, V23)
 	VORR V30.B16, V30.B16, V2.B16
 	VORR V31.B16, V31.B16, V3.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -1911,7 +1961,8 @@ tile:
 	LOADMASKED(V22, V23)
 	VORR V30.B16, V30.B16, V6.B16
 	VORR V31.B16, V31.B16, V7.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -1924,7 +1975,8 @@ tile:
 	LOADMASKED(V22, V23)
 	VORR V30.B16, V30.B16, V10.B16
 	VORR V31.B16, V31.B16, V11.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -1937,7 +1989,8 @@ tile:
 	LOADMASKED(V22, V23)
 	VORR V30.B16, V30.B16, V14.B16
 	VORR V31.B16, V31.B16, V15.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -1950,7 +2003,9 @@ tile:
 	LOADMASKED(V22, V23)
 	VORR V30.B16, V30.B16, V18.B16
 	VORR V31.B16, V31.B16, V19.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
 	MOVD R1, R2
 	MOVD R11, R12
 	MOVD R3, R6
@@ -2169,7 +2224,7 @@ rest:
 	BNE rest
 
 store:
-	MOVD mask+80(FP), R2
+	MOVD mask+96(FP), R2
 	FLDPQ (R2), (F20, F21)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F22, F23)
@@ -2204,8 +2259,8 @@ store:
 	RET
 
 
-// func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, ahead *float32, next *float32)
-TEXT ·tile6x16(SB), NOSPLIT, $0-96
+// func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+TEXT ·tile6x16(SB), NOSPLIT, $0-112
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -2215,37 +2270,47 @@ TEXT ·tile6x16(SB), NOSPLIT, $0-96
 	MOVD b+48(FP), R11
 	MOVD c+64(FP), R13
 	MOVD ldc+72(FP), R14
-	MOVD ahead+80(FP), R15
+	MOVD ahead+96(FP), R15
 
 tile:
-	MOVD R13, R2
+	MOVD from+80(FP), R2
 	FLDPQ (R2), (F0, F1)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F2, F3)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F4, F5)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F6, F7)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F8, F9)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F10, F11)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F12, F13)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F14, F15)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F16, F17)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F18, F19)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F20, F21)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F22, F23)
-	ADDS R14, R2, R2
-	MOVD next+88(FP), R6
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
+	MOVD $0x06, R20
+	MUL R14, R20, R2
+	ADDS R13, R2, R2
 	CMP $0x01, R0
-	CSEL EQ, R6, R2, R2
+	MOVD next+104(FP), R20
+	CSEL EQ, R20, R2, R2
 	PRFM (R2), PLDL1KEEP
 	ADD $60, R2, R19
 	PRFM (R19), PLDL1KEEP
@@ -2555,8 +2620,8 @@ store:
 	RET
 
 
-// func tile6x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask *int32)
-TEXT ·tile6x16Edge(SB), NOSPLIT, $0-88
+// func tile6x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
+TEXT ·tile6x16Edge(SB), NOSPLIT, $0-104
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -2568,11 +2633,11 @@ TEXT ·tile6x16Edge(SB), NOSPLIT, $0-88
 	MOVD ldc+72(FP), R14
 
 tile:
-	MOVD mask+80(FP), R2
+	MOVD mask+96(FP), R2
 	FLDPQ (R2), (F24, F25)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F26, F27)
-	MOVD R13, R2
+	MOVD from+80(FP), R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -2585,7 +2650,8 @@ tile:
 	LOADMASKED(V26, V27)
 	VORR V30.B16, V30.B16, V2.B16
 	VORR V31.B16, V31.B16, V3.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -2598,7 +2664,8 @@ tile:
 	LOADMASKED(V26, V27)
 	VORR V30.B16, V30.B16, V6.B16
 	VORR V31.B16, V31.B16, V7.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -2611,7 +2678,8 @@ tile:
 	LOADMASKED(V26, V27)
 	VORR V30.B16, V30.B16, V10.B16
 	VORR V31.B16, V31.B16, V11.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -2624,7 +2692,8 @@ tile:
 	LOADMASKED(V26, V27)
 	VORR V30.B16, V30.B16, V14.B16
 	VORR V31.B16, V31.B16, V15.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -2637,7 +2706,8 @@ tile:
 	LOADMASKED(V26, V27)
 	VORR V30.B16, V30.B16, V18.B16
 	VORR V31.B16, V31.B16, V19.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	MOVD R2, R19
 	VEOR V30.B16, V30.B16, V30.B16
 	VEOR V31.B16, V31.B16, V31.B16
@@ -2650,7 +2720,9 @@ tile:
 	LOADMASKED(V26, V27)
 	VORR V30.B16, V30.B16, V22.B16
 	VORR V31.B16, V31.B16, V23.B16
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
 	MOVD R1, R2
 	MOVD R11, R12
 	MOVD R3, R6
@@ -2904,7 +2976,7 @@ rest:
 	BNE rest
 
 store:
-	MOVD mask+80(FP), R2
+	MOVD mask+96(FP), R2
 	FLDPQ (R2), (F24, F25)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F26, F27)
@@ -2944,8 +3016,8 @@ store:
 	RET
 
 
-// func tile1x64(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
-TEXT ·tile1x64(SB), NOSPLIT, $0-80
+// func tile1x64(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
+TEXT ·tile1x64(SB), NOSPLIT, $0-96
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -2957,7 +3029,7 @@ TEXT ·tile1x64(SB), NOSPLIT, $0-80
 	MOVD ldc+72(FP), R14
 
 tile:
-	MOVD R13, R2
+	MOVD from+80(FP), R2
 	FLDPQ (R2), (F0, F1)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F2, F3)
@@ -2973,7 +3045,9 @@ tile:
 	FLDPQ (R19), (F12, F13)
 	ADD $224, R2, R19
 	FLDPQ (R19), (F14, F15)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
 	MOVD R1, R2
 	MOVD R9, R10
 	ADD R11<<1, R10, R19
@@ -3209,8 +3283,8 @@ store:
 	RET
 
 
-// func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
-TEXT ·tile2x32(SB), NOSPLIT, $0-80
+// func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
+TEXT ·tile2x32(SB), NOSPLIT, $0-96
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -3223,7 +3297,7 @@ TEXT ·tile2x32(SB), NOSPLIT, $0-80
 	MOVD ldc+72(FP), R14
 
 tile:
-	MOVD R13, R2
+	MOVD from+80(FP), R2
 	FLDPQ (R2), (F0, F1)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F2, F3)
@@ -3231,7 +3305,8 @@ tile:
 	FLDPQ (R19), (F4, F5)
 	ADD $96, R2, R19
 	FLDPQ (R19), (F6, F7)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F8, F9)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F10, F11)
@@ -3239,7 +3314,9 @@ tile:
 	FLDPQ (R19), (F12, F13)
 	ADD $96, R2, R19
 	FLDPQ (R19), (F14, F15)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
 	MOVD R1, R2
 	MOVD R10, R11
 	MOVD R3, R6
@@ -3465,8 +3542,8 @@ store:
 	RET
 
 
-// func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int)
-TEXT ·tile3x32(SB), NOSPLIT, $0-80
+// func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
+TEXT ·tile3x32(SB), NOSPLIT, $0-96
 	MOVD tiles+0(FP), R0
 	MOVD k+8(FP), R1
 	MOVD a+16(FP), R3
@@ -3479,7 +3556,7 @@ TEXT ·tile3x32(SB), NOSPLIT, $0-80
 	MOVD ldc+72(FP), R14
 
 tile:
-	MOVD R13, R2
+	MOVD from+80(FP), R2
 	FLDPQ (R2), (F0, F1)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F2, F3)
@@ -3487,7 +3564,8 @@ tile:
 	FLDPQ (R19), (F4, F5)
 	ADD $96, R2, R19
 	FLDPQ (R19), (F6, F7)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F8, F9)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F10, F11)
@@ -3495,7 +3573,8 @@ tile:
 	FLDPQ (R19), (F12, F13)
 	ADD $96, R2, R19
 	FLDPQ (R19), (F14, F15)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
 	FLDPQ (R2), (F16, F17)
 	ADD $32, R2, R19
 	FLDPQ (R19), (F18, F19)
@@ -3503,7 +3582,9 @@ tile:
 	FLDPQ (R19), (F20, F21)
 	ADD $96, R2, R19
 	FLDPQ (R19), (F22, F23)
-	ADDS R14, R2, R2
+	MOVD fromStride+88(FP), R20
+	ADDS R20, R2, R2
+	MOVD R2, from+80(FP)
 	MOVD R1, R2
 	MOVD R10, R11
 	MOVD R3, R6
@@ -4001,6 +4082,28 @@ row:
 	RET
 
 
+// func packSums4(k int, dst *float32, src *float32, ld int, sums *float32)
+TEXT ·packSums4(SB), NOSPLIT, $0-40
+	MOVD k+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD src+16(FP), R2
+	MOVD ld+24(FP), R3
+	MOVD sums+32(FP), R6
+	FMOVQ (R6), F2
+
+row:
+	FMOVQ (R2), F0
+	FMOVQ F0, (R1)
+	WORD $0x4e20d442 // FADD V2, V2, V0
+	WORD $0x4e21d463 // FADD V3, V3, V1
+	ADDS R3, R2, R2
+	ADDS $0x10, R1, R1
+	SUBS $1, R0, R0
+	BNE row
+	FMOVQ F2, (R6)
+	RET
+
+
 // func packSteps5(k int, dst *float32, src *float32, ld int)
 TEXT ·packSteps5(SB), NOSPLIT, $0-32
 	MOVD k+0(FP), R0
@@ -4019,6 +4122,38 @@ row:
 	ADDS $0x14, R1, R1
 	SUBS $1, R0, R0
 	BNE row
+	RET
+
+
+// func packSums5(k int, dst *float32, src *float32, ld int, sums *float32)
+TEXT ·packSums5(SB), NOSPLIT, $0-40
+	MOVD k+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD src+16(FP), R2
+	MOVD ld+24(FP), R3
+	MOVD sums+32(FP), R6
+	FMOVQ (R6), F2
+	ADD $4, R6, R19
+	FMOVQ (R19), F4
+
+row:
+	FMOVQ (R2), F0
+	FMOVQ F0, (R1)
+	WORD $0x4e20d442 // FADD V2, V2, V0
+	WORD $0x4e21d463 // FADD V3, V3, V1
+	ADD $4, R2, R19
+	FMOVQ (R19), F0
+	ADD $4, R1, R19
+	FMOVQ F0, (R19)
+	WORD $0x4e20d484 // FADD V4, V4, V0
+	WORD $0x4e21d4a5 // FADD V5, V5, V1
+	ADDS R3, R2, R2
+	ADDS $0x14, R1, R1
+	SUBS $1, R0, R0
+	BNE row
+	FMOVQ F2, (R6)
+	ADD $4, R6, R19
+	FMOVQ F4, (R19)
 	RET
 
 
@@ -4043,6 +4178,38 @@ row:
 	RET
 
 
+// func packSums6(k int, dst *float32, src *float32, ld int, sums *float32)
+TEXT ·packSums6(SB), NOSPLIT, $0-40
+	MOVD k+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD src+16(FP), R2
+	MOVD ld+24(FP), R3
+	MOVD sums+32(FP), R6
+	FMOVQ (R6), F2
+	ADD $8, R6, R19
+	FMOVQ (R19), F4
+
+row:
+	FMOVQ (R2), F0
+	FMOVQ F0, (R1)
+	WORD $0x4e20d442 // FADD V2, V2, V0
+	WORD $0x4e21d463 // FADD V3, V3, V1
+	ADD $8, R2, R19
+	FMOVQ (R19), F0
+	ADD $8, R1, R19
+	FMOVQ F0, (R19)
+	WORD $0x4e20d484 // FADD V4, V4, V0
+	WORD $0x4e21d4a5 // FADD V5, V5, V1
+	ADDS R3, R2, R2
+	ADDS $0x18, R1, R1
+	SUBS $1, R0, R0
+	BNE row
+	FMOVQ F2, (R6)
+	ADD $8, R6, R19
+	FMOVQ F4, (R19)
+	RET
+
+
 // func packSteps7(k int, dst *float32, src *float32, ld int)
 TEXT ·packSteps7(SB), NOSPLIT, $0-32
 	MOVD k+0(FP), R0
@@ -4064,6 +4231,38 @@ row:
 	RET
 
 
+// func packSums7(k int, dst *float32, src *float32, ld int, sums *float32)
+TEXT ·packSums7(SB), NOSPLIT, $0-40
+	MOVD k+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD src+16(FP), R2
+	MOVD ld+24(FP), R3
+	MOVD sums+32(FP), R6
+	FMOVQ (R6), F2
+	ADD $12, R6, R19
+	FMOVQ (R19), F4
+
+row:
+	FMOVQ (R2), F0
+	FMOVQ F0, (R1)
+	WORD $0x4e20d442 // FADD V2, V2, V0
+	WORD $0x4e21d463 // FADD V3, V3, V1
+	ADD $12, R2, R19
+	FMOVQ (R19), F0
+	ADD $12, R1, R19
+	FMOVQ F0, (R19)
+	WORD $0x4e20d484 // FADD V4, V4, V0
+	WORD $0x4e21d4a5 // FADD V5, V5, V1
+	ADDS R3, R2, R2
+	ADDS $0x1c, R1, R1
+	SUBS $1, R0, R0
+	BNE row
+	FMOVQ F2, (R6)
+	ADD $12, R6, R19
+	FMOVQ F4, (R19)
+	RET
+
+
 // func packSteps8(k int, dst *float32, src *float32, ld int)
 TEXT ·packSteps8(SB), NOSPLIT, $0-32
 	MOVD k+0(FP), R0
@@ -4078,6 +4277,28 @@ row:
 	ADDS $0x20, R1, R1
 	SUBS $1, R0, R0
 	BNE row
+	RET
+
+
+// func packSums8(k int, dst *float32, src *float32, ld int, sums *float32)
+TEXT ·packSums8(SB), NOSPLIT, $0-40
+	MOVD k+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD src+16(FP), R2
+	MOVD ld+24(FP), R3
+	MOVD sums+32(FP), R6
+	FLDPQ (R6), (F2, F3)
+
+row:
+	FLDPQ (R2), (F0, F1)
+	FSTPQ (F0, F1), (R1)
+	WORD $0x4e20d442 // FADD V2, V2, V0
+	WORD $0x4e21d463 // FADD V3, V3, V1
+	ADDS R3, R2, R2
+	ADDS $0x20, R1, R1
+	SUBS $1, R0, R0
+	BNE row
+	FSTPQ (F2, F3), (R6)
 	RET
 
 
@@ -4102,6 +4323,38 @@ row:
 	RET
 
 
+// func packSums9(k int, dst *float32, src *float32, ld int, sums *float32)
+TEXT ·packSums9(SB), NOSPLIT, $0-40
+	MOVD k+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD src+16(FP), R2
+	MOVD ld+24(FP), R3
+	MOVD sums+32(FP), R6
+	FLDPQ (R6), (F2, F3)
+	ADD $20, R6, R19
+	FMOVQ (R19), F4
+
+row:
+	FLDPQ (R2), (F0, F1)
+	FSTPQ (F0, F1), (R1)
+	WORD $0x4e20d442 // FADD V2, V2, V0
+	WORD $0x4e21d463 // FADD V3, V3, V1
+	ADD $20, R2, R19
+	FMOVQ (R19), F0
+	ADD $20, R1, R19
+	FMOVQ F0, (R19)
+	WORD $0x4e20d484 // FADD V4, V4, V0
+	WORD $0x4e21d4a5 // FADD V5, V5, V1
+	ADDS R3, R2, R2
+	ADDS $0x24, R1, R1
+	SUBS $1, R0, R0
+	BNE row
+	FSTPQ (F2, F3), (R6)
+	ADD $20, R6, R19
+	FMOVQ F4, (R19)
+	RET
+
+
 // func packSteps10(k int, dst *float32, src *float32, ld int)
 TEXT ·packSteps10(SB), NOSPLIT, $0-32
 	MOVD k+0(FP), R0
@@ -4120,6 +4373,38 @@ row:
 	ADDS $0x28, R1, R1
 	SUBS $1, R0, R0
 	BNE row
+	RET
+
+
+// func packSums10(k int, dst *float32, src *float32, ld int, sums *float32)
+TEXT ·packSums10(SB), NOSPLIT, $0-40
+	MOVD k+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD src+16(FP), R2
+	MOVD ld+24(FP), R3
+	MOVD sums+32(FP), R6
+	FLDPQ (R6), (F2, F3)
+	ADD $24, R6, R19
+	FMOVQ (R19), F4
+
+row:
+	FLDPQ (R2), (F0, F1)
+	FSTPQ (F0, F1), (R1)
+	WORD $0x4e20d442 // FADD V2, V2, V0
+	WORD $0x4e21d463 // FADD V3, V3, V1
+	ADD $24, R2, R19
+	FMOVQ (R19), F0
+	ADD $24, R1, R19
+	FMOVQ F0, (R19)
+	WORD $0x4e20d484 // FADD V4, V4, V0
+	WORD $0x4e21d4a5 // FADD V5, V5, V1
+	ADDS R3, R2, R2
+	ADDS $0x28, R1, R1
+	SUBS $1, R0, R0
+	BNE row
+	FSTPQ (F2, F3), (R6)
+	ADD $24, R6, R19
+	FMOVQ F4, (R19)
 	RET
 
 
@@ -4144,6 +4429,38 @@ row:
 	RET
 
 
+// func packSums11(k int, dst *float32, src *float32, ld int, sums *float32)
+TEXT ·packSums11(SB), NOSPLIT, $0-40
+	MOVD k+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD src+16(FP), R2
+	MOVD ld+24(FP), R3
+	MOVD sums+32(FP), R6
+	FLDPQ (R6), (F2, F3)
+	ADD $28, R6, R19
+	FMOVQ (R19), F4
+
+row:
+	FLDPQ (R2), (F0, F1)
+	FSTPQ (F0, F1), (R1)
+	WORD $0x4e20d442 // FADD V2, V2, V0
+	WORD $0x4e21d463 // FADD V3, V3, V1
+	ADD $28, R2, R19
+	FMOVQ (R19), F0
+	ADD $28, R1, R19
+	FMOVQ F0, (R19)
+	WORD $0x4e20d484 // FADD V4, V4, V0
+	WORD $0x4e21d4a5 // FADD V5, V5, V1
+	ADDS R3, R2, R2
+	ADDS $0x2c, R1, R1
+	SUBS $1, R0, R0
+	BNE row
+	FSTPQ (F2, F3), (R6)
+	ADD $28, R6, R19
+	FMOVQ F4, (R19)
+	RET
+
+
 // func packSteps12(k int, dst *float32, src *float32, ld int)
 TEXT ·packSteps12(SB), NOSPLIT, $0-32
 	MOVD k+0(FP), R0
@@ -4162,4 +4479,36 @@ row:
 	ADDS $0x30, R1, R1
 	SUBS $1, R0, R0
 	BNE row
+	RET
+
+
+// func packSums12(k int, dst *float32, src *float32, ld int, sums *float32)
+TEXT ·packSums12(SB), NOSPLIT, $0-40
+	MOVD k+0(FP), R0
+	MOVD dst+8(FP), R1
+	MOVD src+16(FP), R2
+	MOVD ld+24(FP), R3
+	MOVD sums+32(FP), R6
+	FLDPQ (R6), (F2, F3)
+	ADD $32, R6, R19
+	FMOVQ (R19), F4
+
+row:
+	FLDPQ (R2), (F0, F1)
+	FSTPQ (F0, F1), (R1)
+	WORD $0x4e20d442 // FADD V2, V2, V0
+	WORD $0x4e21d463 // FADD V3, V3, V1
+	ADD $32, R2, R19
+	FMOVQ (R19), F0
+	ADD $32, R1, R19
+	FMOVQ F0, (R19)
+	WORD $0x4e20d484 // FADD V4, V4, V0
+	WORD $0x4e21d4a5 // FADD V5, V5, V1
+	ADDS R3, R2, R2
+	ADDS $0x30, R1, R1
+	SUBS $1, R0, R0
+	BNE row
+	FSTPQ (F2, F3), (R6)
+	ADD $32, R6, R19
+	FMOVQ F4, (R19)
 	RET

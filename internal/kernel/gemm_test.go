@@ -129,7 +129,16 @@ func TestGemmBits(t *testing.T) {
 					kernel.Gemm(c[i*s.n:], s.n, a[i*s.k:], s.k, 1, &packed, 0, packed.Panels())
 				}
 			})
+			sums := randomSlice(r, s.m, 1)
+			wantSums := append([]float32(nil), sums...)
+			kernel.ColumnSums(nil, wantSums, at, s.k, s.m, s.m)
+			zeros := make([]float32, s.m*s.n)
+			kernel.GemmTN(nil, zeros, s.n, s.m, s.n, s.k, at, s.m, b, s.n)
 			for _, pool := range pools {
+				c, got := append([]float32(nil), start...), append([]float32(nil), sums...)
+				kernel.GemmTNSums(pool, c, s.n, true, s.m, s.n, s.k, at, s.m, b, s.n, got)
+				wantSame(t, fmt.Sprint(name, " GemmTNSums, fresh ", pool.Size()), c, zeros)
+				wantSame(t, fmt.Sprint(name, " GemmTNSums, sums ", pool.Size()), got, wantSums)
 				run(fmt.Sprint("GemmPool ", pool.Size()), func(c []float32) {
 					kernel.GemmPool(pool, c, s.n, a, s.k, s.m, &packed)
 				})

@@ -31,9 +31,8 @@ func rowStrips(a []float32, lda, rows int) (strips [2]strip) {
 
 // gemmTiles is gemm for m ≥ 1 rows, p0 < p1 and K ≥ 1.
 func gemmTiles(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int, from start) {
-	j0, j1 := p0*PanelWidth, min(p1*PanelWidth, b.N)
 	if m <= 3 {
-		from.fill(c, ldc, m, j0, j1)
+		from.fill(c, ldc, m, p0*PanelWidth, min(p1*PanelWidth, b.N))
 		gemmFewRows(c, ldc, a, lda, m, b, p0, p1)
 		return
 	}
@@ -43,14 +42,11 @@ func gemmTiles(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 
 		for t0 := 0; t0 < tiles; {
 			t1 := nextCut(t0, tiles, blockRows/tileHeight(), 1)
 			r0, r1 := tileStart(m, t0), tileStart(m, t1)
-			if k0 == 0 {
-				from.fill(c[r0*ldc:], ldc, r1-r0, j0, j1)
-			}
 			strips := rowStrips(a[r0*lda+k0:], lda, r1-r0)
-			multiply(c[r0*ldc:], ldc, &strips, b, k0, k1, p0, p1)
+			multiply(c[r0*ldc:], ldc, &strips, b, k0, k1, p0, p1, from)
 			t0 = t1
 		}
-		k0 = k1
+		k0, from = k1, continued
 	}
 }
 
@@ -63,17 +59,18 @@ func nextCut(i, n, limit, grain int) int {
 	return min(n, i+(each+grain-1)/grain*grain)
 }
 
-// multiply continues the rows of the strips in panels p0 to p1 of C with the
-// steps k0 to k1 of B, which are 0 to k1−k0 in the strips.
-func multiply(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0, p1 int) {
+// multiply takes the rows of the strips in panels p0 to p1 of C, from what their
+// chains begin with, through the steps k0 to k1 of B, which are 0 to k1−k0 in
+// the strips.
+func multiply(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0, p1 int, from start) {
 	if useAVX512 && strips[1].height >= wideLowest {
-		multiplyWide(c, ldc, strips, b, k0, k1, p0, p1)
+		multiplyWide(c, ldc, strips, b, k0, k1, p0, p1, from)
 		return
 	}
 	for p := p0; p < p1; p++ {
 		columns := min(PanelWidth, b.N-p*PanelWidth)
 		after := min(p+1, p1-1)
-		for k := k0; k < k1; {
+		for k, from := k0, from; k < k1; {
 			end := nextCut(k, k1, panelDepth, 4)
 			ahead := (p*b.K + end) * PanelWidth
 			if end == k1 {
@@ -85,20 +82,21 @@ func multiply(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0, p1 
 				if s.tiles == 0 {
 					continue
 				}
-				from, to := &b.Data[(p*b.K+k)*PanelWidth], &c[row*ldc+p*PanelWidth]
+				panel, to := &b.Data[(p*b.K+k)*PanelWidth], &c[row*ldc+p*PanelWidth]
 				row += s.tiles * s.height
+				first, stride := from.at(to, ldc, p*PanelWidth)
 				if columns < PanelWidth {
-					edgeTiles(s, k-k0, end-k, from, to, ldc, &edgeMasks[PanelWidth-columns])
+					edgeTiles(s, k-k0, end-k, panel, to, ldc, first, stride, &edgeMasks[PanelWidth-columns])
 					continue
 				}
 				next := &c[after*PanelWidth]
 				if i == 0 && strips[1].tiles > 0 {
 					next = &c[row*ldc+p*PanelWidth]
 				}
-				tiles(s, k-k0, end-k, from, to, ldc, &b.Data[min(ahead, len(b.Data)-1)], next)
+				tiles(s, k-k0, end-k, panel, to, ldc, first, stride, &b.Data[min(ahead, len(b.Data)-1)], next)
 				ahead += s.tiles * (end - k) / 4 * PanelWidth
 			}
-			k = end
+			k, from = end, continued
 		}
 	}
 }
@@ -110,42 +108,42 @@ var edgeMasks = [2 * PanelWidth]int32{
 
 // tiles runs the microkernel of the strip's height over its tiles. Meanwhile it
 // fetches what comes after: B from ahead on, and the tile of C at next.
-func tiles(s *strip, k, depth int, b, c *float32, ldc int, ahead, next *float32) {
+func tiles(s *strip, k, depth int, b, c *float32, ldc int, from *float32, fromStride int, ahead, next *float32) {
 	a := &s.a[k*s.kStride]
 	rs, ks, ts := s.rowStride*4, s.kStride*4, s.tileStride*4
 	switch s.height {
 	case 1:
-		tile1x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, ahead, next)
+		tile1x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, next)
 	case 2:
-		tile2x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, ahead, next)
+		tile2x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, next)
 	case 3:
-		tile3x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, ahead, next)
+		tile3x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, next)
 	case 4:
-		tile4x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, ahead, next)
+		tile4x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, next)
 	case 5:
-		tile5x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, ahead, next)
+		tile5x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, next)
 	case 6:
-		tile6x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, ahead, next)
+		tile6x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, next)
 	}
 }
 
 // edgeTiles does the same for the last, partial panel.
-func edgeTiles(s *strip, k, depth int, b, c *float32, ldc int, mask *int32) {
+func edgeTiles(s *strip, k, depth int, b, c *float32, ldc int, from *float32, fromStride int, mask *int32) {
 	a := &s.a[k*s.kStride]
 	rs, ks, ts := s.rowStride*4, s.kStride*4, s.tileStride*4
 	switch s.height {
 	case 1:
-		tile1x16Edge(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, mask)
+		tile1x16Edge(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, mask)
 	case 2:
-		tile2x16Edge(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, mask)
+		tile2x16Edge(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, mask)
 	case 3:
-		tile3x16Edge(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, mask)
+		tile3x16Edge(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, mask)
 	case 4:
-		tile4x16Edge(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, mask)
+		tile4x16Edge(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, mask)
 	case 5:
-		tile5x16Edge(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, mask)
+		tile5x16Edge(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, mask)
 	case 6:
-		tile6x16Edge(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, mask)
+		tile6x16Edge(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, mask)
 	}
 }
 
@@ -163,13 +161,13 @@ func gemmFewRows(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p
 		from, to := &b.Data[p*size], &c[p*PanelWidth]
 		switch m {
 		case 1:
-			tile1x64(1, b.K, &a[0], lda*4, 4, 0, from, size*4, to, ldc*4)
+			tile1x64(1, b.K, &a[0], lda*4, 4, 0, from, size*4, to, ldc*4, to, ldc*4)
 		case 2:
-			tile2x32(1, b.K, &a[0], lda*4, 4, 0, from, size*4, to, ldc*4)
+			tile2x32(1, b.K, &a[0], lda*4, 4, 0, from, size*4, to, ldc*4, to, ldc*4)
 		case 3:
-			tile3x32(1, b.K, &a[0], lda*4, 4, 0, from, size*4, to, ldc*4)
+			tile3x32(1, b.K, &a[0], lda*4, 4, 0, from, size*4, to, ldc*4, to, ldc*4)
 		}
 	}
 	strips := [2]strip{{1, m, a, lda, 1, 0}}
-	multiply(c, ldc, &strips, b, 0, b.K, p, p1)
+	multiply(c, ldc, &strips, b, 0, b.K, p, p1, continued)
 }

@@ -1,7 +1,7 @@
 package kernel
 
 // wide is a microkernel with AVX-512: see wide4x32.
-type wide func(tiles, k int, a *float32, rowStride, kStride, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead, next *float32)
+type wide func(tiles, k int, a *float32, rowStride, kStride, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead, next *float32)
 
 const (
 	wideLowest  = 4   // rows; fewer are left to the AVX2 tiles
@@ -16,7 +16,7 @@ var wideTiles = [2][wideHighest - wideLowest + 1]wide{
 }
 
 // multiplyWide is multiply with AVX-512: two panels at a time.
-func multiplyWide(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0, p1 int) {
+func multiplyWide(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0, p1 int, from start) {
 	for p := p0; p < p1; {
 		panels := min(2, p1-p)
 		columns := min(PanelWidth, b.N-(p+panels-1)*PanelWidth)
@@ -25,7 +25,7 @@ func multiplyWide(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0,
 		if after == p1 {
 			after = p
 		}
-		for k := k0; k < k1; {
+		for k, from := k0, from; k < k1; {
 			end := nextCut(k, k1, wideDepth, 4)
 			ahead := (p*b.K + end) * PanelWidth
 			if end == k1 {
@@ -37,17 +37,18 @@ func multiplyWide(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0,
 				if s.tiles == 0 {
 					continue
 				}
-				from, to := &b.Data[(p*b.K+k)*PanelWidth], &c[row*ldc+p*PanelWidth]
+				panel, to := &b.Data[(p*b.K+k)*PanelWidth], &c[row*ldc+p*PanelWidth]
 				row += s.tiles * s.height
+				first, stride := from.at(to, ldc, p*PanelWidth)
 				next := &c[after*PanelWidth]
 				if i == 0 && strips[1].tiles > 0 {
 					next = &c[row*ldc+p*PanelWidth]
 				}
 				wideTiles[panels-1][s.height-wideLowest](s.tiles, end-k, &s.a[(k-k0)*s.kStride], s.rowStride*4, s.kStride*4, s.tileStride*4,
-					from, b.K*PanelWidth*4, to, ldc*4, mask, &b.Data[min(ahead, len(b.Data)-1)], next)
+					panel, b.K*PanelWidth*4, to, ldc*4, first, stride, mask, &b.Data[min(ahead, len(b.Data)-1)], next)
 				ahead += s.tiles * (end - k) / 4 * PanelWidth
 			}
-			k = end
+			k, from = end, continued
 		}
 		p += panels
 	}

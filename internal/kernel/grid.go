@@ -27,17 +27,18 @@ func tileStart(m, t int) int {
 // rectangle.
 type grid struct{ tiles, panels, byTiles, byPanels int }
 
-// divide chooses the grid whose largest rectangle is smallest; where two are
-// equal, the one that cuts panels more often, which leaves each worker fewer
-// weights to read.
-func divide(workers, tiles, panels int) grid {
+// divide chooses the grid whose largest rectangle is smallest, where a tile
+// costs each worker that has it as much as the given number of panels more;
+// where two are equal, the one that cuts panels more often, which leaves each
+// worker fewer weights to read.
+func divide(workers, tiles, panels, more int) grid {
 	best, bestCost := grid{}, 0
 	for byTiles := 1; byTiles <= workers; byTiles++ {
 		if workers%byTiles != 0 {
 			continue
 		}
 		byPanels := workers / byTiles
-		cost := ((tiles + byTiles - 1) / byTiles) * ((panels + byPanels - 1) / byPanels)
+		cost := ((tiles + byTiles - 1) / byTiles) * ((panels+byPanels-1)/byPanels + more)
 		if bestCost == 0 || cost < bestCost {
 			best, bestCost = grid{tiles, panels, byTiles, byPanels}, cost
 		}

@@ -1,10 +1,6 @@
 package kernel
 
-import (
-	"unsafe"
-
-	"github.com/refrain-lm/refrain/internal/parallel"
-)
+import "github.com/refrain-lm/refrain/internal/parallel"
 
 // PanelWidth is the number of columns in one panel of a [Packed] matrix.
 const PanelWidth = 16
@@ -78,18 +74,6 @@ func (b *Packed) panel(p int) []float32 {
 func (b *Packed) shape(k, n int) {
 	b.K, b.N = k, n
 	b.Data = grow(b.Data, b.Panels()*k*PanelWidth)
-}
-
-// grow returns a slice of n elements that begins at a cache line, the old one
-// where it is large enough. The contents are unspecified.
-func grow(old []float32, n int) []float32 {
-	if cap(old) >= n {
-		return old[:n]
-	}
-	const line = 64 / 4
-	fresh := make([]float32, n+line-1)
-	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(fresh)))/4) & (line - 1)
-	return fresh[skip : skip+n : skip+n]
 }
 
 // packPanel copies k rows of cols ≤ PanelWidth columns and fills up with zeros.

@@ -69,9 +69,7 @@ func NewTraining(w Work, pool *parallel.Pool) (*Training, error) {
 	}
 	t := &Training{work: w, pool: pool, model: model, state: model.NewState(w.Batch), random: rand.New(rand.NewPCG(7, 7))}
 	for _, p := range model.Params() {
-		if p.Grad == nil {
-			p.Grad = make([]float32, len(p.Value))
-		}
+		p.ZeroGrad()
 		t.params = append(t.params, optim.Slice{Name: p.Name, Value: p.Value, Grad: p.Grad})
 	}
 	if t.optimizer, err = optim.New(optim.Config{Name: w.Optimizer}, t.params); err != nil {
@@ -112,10 +110,7 @@ func (t *Training) draw() {
 
 func (t *Training) step() {
 	t.last = time.Now()
-	for _, p := range t.params {
-		clear(p.Grad)
-	}
-	t.ended("update")
+	t.model.BeginGrads()
 	t.model.Loss(&t.tape, t.in, t.want, t.state)
 	t.model.Backward(&t.tape)
 	scale := float32(1)

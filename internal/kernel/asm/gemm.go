@@ -27,21 +27,22 @@ func gemm() {
 	tile(3, 2, false)
 }
 
-// tile writes one microkernel: tiles × (rows × 16·panels) of C, one below the
-// other, continue their chains over k steps with the same panels.
+// tile writes one microkernel: the chains of tiles × (rows × 16·panels) of C, one
+// below the other, begin with the rows at from, which may be those of C or the
+// same row again and again, and go on for k steps with the same panels.
 func tile(rows, panels int, edge bool) {
 	name := fmt.Sprintf("tile%dx%d", rows, panels*panelBytes/4)
-	what := fmt.Sprintf("%s continues tiles of %d rows and %d columns of C, one below the other.", name, rows, panels*16)
+	what := fmt.Sprintf("%s writes tiles of %d rows and %d columns of C, one below the other, whose chains begin with the rows at from.", name, rows, panels*16)
 	more := ", ahead, next *float32"
 	if panels > 1 {
 		more = ""
 	}
 	if edge {
 		name += "Edge"
-		what = fmt.Sprintf("%s continues tiles of %d rows and the columns that mask selects.", name, rows)
+		what = fmt.Sprintf("%s does so with tiles of %d rows and the columns that mask selects.", name, rows)
 		more = ", mask *int32"
 	}
-	TEXT(name, NOSPLIT, "func(tiles, k int, a *float32, rowStride, kStride, tileStride int, b *float32, panelStride int, c *float32, ldc int"+more+")")
+	TEXT(name, NOSPLIT, "func(tiles, k int, a *float32, rowStride, kStride, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int"+more+")")
 	if more == ", ahead, next *float32" {
 		what += " It asks for the lines of B from ahead on, and for the tile at next, which follows the last."
 	}
@@ -213,14 +214,14 @@ func (t *tileRegisters) fetchAhead() {
 	}
 }
 
-// loadC reads the tile and asks for the lines of the following one, which would
-// else be waited for at its beginning.
+// loadC reads what the tile's chains begin with, and asks for the lines of the
+// following tile, which would else be waited for at its beginning.
 func (t *tileRegisters) loadC() {
 	if t.masked {
 		t.loadMasks()
 	}
 	row := GP64()
-	MOVQ(t.c, row)
+	MOVQ(param("from"), row)
 	for r := range t.rows {
 		for v := range t.panels * 2 {
 			m := Mem{Base: row, Disp: v * lanes * 4}
@@ -231,15 +232,16 @@ func (t *tileRegisters) loadC() {
 				VMOVUPS(m, acc)
 			}
 		}
-		ADDQ(t.ldc, row)
+		ADDQ(param("fromStride"), row)
 	}
+	MOVQ(row, param("from"))
 	if t.ahead == nil {
 		return
 	}
-	next := GP64()
-	Load(Param("next"), next)
+	IMUL3Q(U8(t.rows), t.ldc, row)
+	ADDQ(t.c, row)
 	CMPQ(t.tiles, Imm(1))
-	CMOVQEQ(next, row)
+	CMOVQEQ(param("next"), row)
 	for range t.rows {
 		PREFETCHT0(Mem{Base: row})
 		PREFETCHT0(Mem{Base: row, Disp: panelBytes - 4})

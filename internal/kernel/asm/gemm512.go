@@ -25,8 +25,8 @@ func gemm512() {
 // same for all heights and both numbers of panels, so that Go picks from a table.
 func wideTile(rows, panels int) {
 	name := fmt.Sprintf("wide%dx%d", rows, panels*16)
-	TEXT(name, NOSPLIT, "func(tiles, k int, a *float32, rowStride, kStride, tileStride int, b *float32, panelStride int, c *float32, ldc int, mask uint16, ahead, next *float32)")
-	Doc(fmt.Sprintf("%s continues tiles of %d rows and %d columns of C, one below the other; mask selects the columns of the last panel.", name, rows, panels*16),
+	TEXT(name, NOSPLIT, "func(tiles, k int, a *float32, rowStride, kStride, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead, next *float32)")
+	Doc(fmt.Sprintf("%s writes tiles of %d rows and %d columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.", name, rows, panels*16),
 		"It asks for the lines of B from ahead on, and for the tile at next, which follows the last.",
 		"Strides and ldc are in bytes. tiles and k must be positive.")
 	w := newWide(rows, panels)
@@ -168,10 +168,11 @@ func (w *wideRegisters) fetchAhead() {
 	ADDQ(Imm(panelBytes), w.ahead)
 }
 
-// loadC reads the tile and asks for the lines of the following one.
+// loadC reads what the tile's chains begin with and asks for the lines of the
+// following tile.
 func (w *wideRegisters) loadC() {
 	row := w.temp
-	MOVQ(w.c, row)
+	MOVQ(param("from"), row)
 	for r := range w.rows {
 		for p := range w.panels {
 			m := Mem{Base: row, Disp: p * panelBytes}
@@ -181,8 +182,11 @@ func (w *wideRegisters) loadC() {
 				VMOVUPS(m, w.acc[r*w.panels+p])
 			}
 		}
-		ADDQ(w.ldc, row)
+		ADDQ(param("fromStride"), row)
 	}
+	MOVQ(row, param("from"))
+	IMUL3Q(U8(w.rows), w.ldc, row)
+	ADDQ(w.c, row)
 	CMPQ(param("tiles"), Imm(1))
 	CMOVQEQ(param("next"), row)
 	for range w.rows {

@@ -15,7 +15,7 @@ func init() {
 	neonOperations = map[string]operation{
 		"MOVQ": move, "LEAQ": lea, "XORQ": zero, "NEGQ": neg,
 		"ADDQ": arithmetic64("ADDS"), "SUBQ": arithmetic64("SUBS"), "DECQ": decrement,
-		"CMPQ": compare64, "TESTQ": test, "CMOVQEQ": selectEqual, "SETNE": setNotEqual, "MOVB": moveByte,
+		"IMUL3Q": multiply64, "CMPQ": compare64, "TESTQ": test, "CMOVQEQ": selectEqual, "SETNE": setNotEqual, "MOVB": moveByte,
 		"JZ": jump("BEQ"), "JNZ": jump("BNE"), "JLT": jump("BLT"), "JL": jump("BLT"), "JGE": jump("BGE"), "JMP": jump("B"),
 		"PREFETCHT0": prefetch("PLDL1KEEP"), "PREFETCHT1": prefetch("PLDL2KEEP"),
 		"VZEROUPPER": func(*neon, []string) error { return nil },
@@ -35,21 +35,24 @@ func init() {
 	}
 }
 
-// move is MOVQ between general registers, or from a parameter.
+// move is MOVQ between general registers, or from or to a parameter.
 func move(n *neon, args []string) error {
-	to, err := general(args[1])
-	if err != nil {
-		return err
-	}
-	from := args[0]
-	if !strings.HasSuffix(from, "(FP)") {
-		if from, err = general(from); err != nil {
+	var names [2]string
+	for i, arg := range args {
+		if names[i] = arg; isParameter(arg) {
+			continue
+		}
+		r, err := general(arg)
+		if err != nil {
 			return err
 		}
+		names[i] = r
 	}
-	n.emit("MOVD %s, %s", from, to)
+	n.emit("MOVD %s, %s", names[0], names[1])
 	return nil
 }
+
+func isParameter(operand string) bool { return strings.HasSuffix(operand, "(FP)") }
 
 func lea(n *neon, args []string) error {
 	to, err := general(args[1])
@@ -89,6 +92,12 @@ func value(operand string) (string, error) {
 // arithmetic64 sets the flags as x86 does.
 func arithmetic64(op string) operation {
 	return func(n *neon, args []string) error {
+		if isParameter(args[0]) {
+			r, err := general(args[1])
+			n.emit("MOVD %s, %s", args[0], element)
+			n.emit("%s %s, %s, %s", op, element, r, r)
+			return err
+		}
 		v, err := value(args[0])
 		if err != nil {
 			return err
@@ -97,6 +106,18 @@ func arithmetic64(op string) operation {
 		n.emit("%s %s, %s, %s", op, v, r, r)
 		return err
 	}
+}
+
+// multiply64 is by an immediate.
+func multiply64(n *neon, args []string) error {
+	from, err := general(args[1])
+	if err != nil {
+		return err
+	}
+	to, err := general(args[2])
+	n.emit("MOVD %s, %s", args[0], element)
+	n.emit("MUL %s, %s, %s", from, element, to)
+	return err
 }
 
 func decrement(n *neon, args []string) error {
@@ -125,11 +146,16 @@ func test(n *neon, args []string) error {
 }
 
 func selectEqual(n *neon, args []string) error {
-	from, err := general(args[0])
+	to, err := general(args[1])
 	if err != nil {
 		return err
 	}
-	to, err := general(args[1])
+	from := element
+	if isParameter(args[0]) {
+		n.emit("MOVD %s, %s", args[0], from)
+	} else if from, err = general(args[0]); err != nil {
+		return err
+	}
 	n.emit("CSEL EQ, %s, %s, %s", from, to, to)
 	return err
 }

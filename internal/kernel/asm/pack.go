@@ -13,7 +13,8 @@ func pack() {
 	packTransposed()
 	packRows()
 	for height := 4; height <= wideHighest; height++ {
-		packSteps(height)
+		packSteps(height, false)
+		packSteps(height, true)
 	}
 }
 
@@ -50,30 +51,57 @@ func packRows() {
 	RET()
 }
 
-// packSteps copies the columns of one tile of a left operand.
-func packSteps(height int) {
-	name := fmt.Sprintf("packSteps%d", height)
-	TEXT(name, NOSPLIT, "func(k int, dst *float32, src *float32, ld int)")
-	Doc(fmt.Sprintf("%s copies %d elements from each of k rows, ld bytes apart, one after another.", name, height))
+// packSteps copies the columns of one tile of a left operand, and may sum them.
+func packSteps(height int, summed bool) {
+	name, more := fmt.Sprintf("packSteps%d", height), ""
+	doc := fmt.Sprintf("%s copies %d elements from each of k rows, ld bytes apart, one after another.", name, height)
+	if summed {
+		name, more = fmt.Sprintf("packSums%d", height), ", sums *float32"
+		doc = fmt.Sprintf("%s does so with %d elements and adds each row to sums.", name, height)
+	}
+	TEXT(name, NOSPLIT, "func(k int, dst *float32, src *float32, ld int"+more+")")
+	Doc(doc)
 	k := Load(Param("k"), GP64())
 	dst := Load(Param("dst"), GP64())
 	src := Load(Param("src"), GP64())
 	ld := Load(Param("ld"), GP64())
-	head, tail := reg.VecVirtual(XMM()), XMM()
+	// The first lanes, and the last four, some of them once more.
+	parts := []reg.VecVirtual{XMM()}
 	if height >= lanes {
-		head = YMM()
+		parts[0] = YMM()
+	}
+	at := []int{0, height*4 - 16}
+	if height != 4 && height != lanes {
+		parts = append(parts, XMM())
+	}
+	var sums []reg.VecVirtual
+	var to reg.Register
+	if summed {
+		to = Load(Param("sums"), GP64())
+		for i, part := range parts {
+			sum := XMM()
+			if part.Size() > 16 {
+				sum = YMM()
+			}
+			VMOVUPS(Mem{Base: to, Disp: at[i]}, sum)
+			sums = append(sums, sum)
+		}
 	}
 	Label("row")
-	VMOVUPS(Mem{Base: src}, head)
-	VMOVUPS(head, Mem{Base: dst})
-	if height != 4 && height != lanes { // the last four, some of them once more
-		VMOVUPS(Mem{Base: src, Disp: height*4 - 16}, tail)
-		VMOVUPS(tail, Mem{Base: dst, Disp: height*4 - 16})
+	for i, part := range parts {
+		VMOVUPS(Mem{Base: src, Disp: at[i]}, part)
+		VMOVUPS(part, Mem{Base: dst, Disp: at[i]})
+		if summed {
+			VADDPS(part, sums[i], sums[i])
+		}
 	}
 	ADDQ(ld, src)
 	ADDQ(Imm(uint64(height*4)), dst)
 	DECQ(k)
 	JNZ(LabelRef("row"))
+	for i, sum := range sums {
+		VMOVUPS(sum, Mem{Base: to, Disp: at[i]})
+	}
 	VZEROUPPER()
 	RET()
 }

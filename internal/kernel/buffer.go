@@ -1,0 +1,30 @@
+package kernel
+
+import "unsafe"
+
+// largeBuffer is from where on large pages pay: a hundred of them would else be
+// fifty thousand small ones, more than a processor remembers the places of.
+const largeBuffer = 4 << 20
+
+// Buffer returns n zeros that begin at a cache line, for weights, gradients,
+// moments and activations. Large ones lie on large pages where the system has
+// them; that costs at most a few MiB more.
+func Buffer(n int) []float32 {
+	const line = 64 / 4
+	x := make([]float32, n+line-1)
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(x)))/4) & (line - 1)
+	x = x[skip : skip+n : skip+n]
+	if n*4 >= largeBuffer {
+		adviseLargePages(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), n*4))
+	}
+	return x
+}
+
+// grow returns a slice of n elements, the old one where it is large enough, else
+// a new [Buffer]. The contents are unspecified.
+func grow(old []float32, n int) []float32 {
+	if cap(old) >= n {
+		return old[:n]
+	}
+	return Buffer(n)
+}
