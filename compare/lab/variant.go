@@ -1,0 +1,158 @@
+package lab
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/refrain-lm/refrain/internal/typo"
+	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/nn"
+)
+
+// Variant is a cell with what is done for its gradients.
+type Variant struct {
+	Name      string // as ParseVariant reads it: the cell, then cures: "rnn+clip=1+layer"
+	Config    lm.Config
+	Init      nn.InitConfig
+	Clip      float64 // largest global norm of the gradients; 0: off
+	ClipValue float64 // largest absolute gradient; 0: off
+	Radius    float64 // of the initial recurrent weights, drawn uniformly; 0: as Init says
+}
+
+// Cure is one switch of a variant.
+type Cure struct {
+	Name  string // as it stands in a variant's name, before its value
+	Value string // the value where none is given; "": it takes none
+	Usage string
+	set   func(v *Variant, value float64)
+}
+
+// Cures lists every switch.
+func Cures() []Cure { return slices.Clone(cures) }
+
+var cures = []Cure{
+	{"clip", "1", "gradients scaled down to this global norm", func(v *Variant, x float64) { v.Clip = x }},
+	{"clip-value", "0.01", "each gradient limited to this", func(v *Variant, x float64) { v.ClipValue = x }},
+	{"layer", "", "layer normalisation inside the recurrence", func(v *Variant, _ float64) { v.Config.Norm = lm.LayerNorm }},
+	{"batch", "", "batch normalisation of each layer's output", func(v *Variant, _ float64) { v.Config.Norm = lm.BatchNorm }},
+	{"recurrent-batch", "", "batch normalisation inside the recurrence", func(v *Variant, _ float64) { v.Config.Norm = lm.RecurrentBatchNorm }},
+	{"layers", "4", "so many recurrent layers", func(v *Variant, x float64) { v.Config.Layers = int(x) }},
+	{"residual", "", "layers add their input to their output", func(v *Variant, _ float64) { v.Config.Residual = true }},
+	{"forget", "1", "initial bias of the forget gate", func(v *Variant, x float64) { v.Init.ForgetBias = &x }},
+	{"radius", "3", "recurrent weights drawn uniformly with this spectral radius", func(v *Variant, x float64) { v.Radius = x }},
+	{"pytorch", "", "initial weights as PyTorch draws them", func(v *Variant, _ float64) { v.Init.Name = nn.InitPyTorch }},
+	{"keras", "", "initial weights as Keras draws them", func(v *Variant, _ float64) { v.Init.Name = nn.InitKeras }},
+	{"relu", "", "rnn: relu instead of tanh", func(v *Variant, _ float64) { v.Config.Nonlinearity = "relu" }},
+}
+
+// cells that a variant can begin with.
+var cells = []string{string(lm.RNN), string(lm.LSTM), string(lm.LSTMNoG), string(lm.GRU)}
+
+// ParseVariant reads a variant's name: a cell, then cures, each with "+" before
+// and, if it takes one, "=" and a value behind it.
+func ParseVariant(name string) (Variant, error) {
+	words := strings.Split(name, "+")
+	v := Variant{Name: name, Config: lm.Config{Cell: lm.Cell(words[0])}}
+	if !slices.Contains(cells, words[0]) {
+		return v, unknown(name, words[0], "cell", cells)
+	}
+	var known []string
+	for _, c := range cures {
+		known = append(known, c.Name)
+	}
+	for _, word := range words[1:] {
+		word, value, given := strings.Cut(word, "=")
+		i := slices.Index(known, word)
+		if i < 0 {
+			return v, unknown(name, word, "cure", known)
+		}
+		if !given {
+			value = cures[i].Value
+		}
+		x, err := cures[i].number(value)
+		if err != nil {
+			return v, fmt.Errorf("%s: %w", name, err)
+		}
+		cures[i].set(&v, x)
+	}
+	probe := v.Config
+	probe.Vocab, probe.Hidden = 1, 1
+	return v, v.explain(probe.Validate())
+}
+
+func (c Cure) number(value string) (float64, error) {
+	x, err := strconv.ParseFloat(value, 64)
+	switch {
+	case c.Value == "" && value != "":
+		return 0, fmt.Errorf("%s takes no value", c.Name)
+	case c.Value != "" && (err != nil || math.IsNaN(x) || math.Abs(x) > 1e6 || c.Name != "forget" && x <= 0):
+		return 0, fmt.Errorf("%s=%s: want a number such as %s", c.Name, value, c.Value)
+	}
+	return x, nil
+}
+
+// explain names the variant whose configuration is wrong.
+func (v Variant) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %s", v.Name, strings.TrimPrefix(err.Error(), "lm: config: "))
+}
+
+func unknown(name, word, what string, known []string) error {
+	hint := ""
+	if near := typo.Nearest(word, known); near != "" {
+		hint = "; did you mean " + near + "?"
+	}
+	return errors.New(name + ": no " + what + " " + strconv.Quote(word) + ": takes " + strings.Join(known, ", ") + hint)
+}
+
+// init is how the variant's weights are drawn in layers of the given width.
+func (v Variant) init(hidden int) nn.InitConfig {
+	if v.Radius == 0 {
+		return v.Init
+	}
+	// Weights of variance s² have a radius of s·√H (Girko's circular law); those
+	// uniform in ±r a variance of r²/3.
+	in := v.Init
+	in.Name, in.Range = nn.InitUniform, v.Radius*math.Sqrt(3/float64(hidden))
+	return in
+}
+
+// TextVariants are what is shown of each cell on text unless told otherwise: the
+// bare cell, then one cure at a time.
+func TextVariants(of []string) []string {
+	var out []string
+	for _, cell := range of {
+		out = append(out, cell)
+		switch lm.Cell(cell) {
+		case lm.LSTM:
+			out = append(out, "lstm+forget=0", "lstm+forget=3")
+		case lm.LSTMNoG:
+			out = append(out, "lstm-nog+forget=0", "lstm-nog+forget=3")
+		}
+		for _, cure := range []string{"clip-value", "radius=3", "radius=3+clip", "layer", "batch", "recurrent-batch", "layers=4", "layers=4+residual"} {
+			if _, err := ParseVariant(cell + "+" + cure); err == nil {
+				out = append(out, cell+"+"+cure)
+			}
+		}
+	}
+	return out
+}
+
+// TaskVariants are what is tried on the tasks unless told otherwise, all clipped.
+// A forget gate that begins at σ(ln lag) keeps a third across the lag.
+func TaskVariants(of []string) []string {
+	var out []string
+	for _, cell := range of {
+		out = append(out, cell+"+clip", cell+"+clip+layer")
+		if lm.Cell(cell) == lm.LSTM {
+			out = append(out, "lstm+clip+forget=5", "lstm+clip+recurrent-batch")
+		}
+	}
+	return slices.DeleteFunc(out, func(name string) bool { _, err := ParseVariant(name); return err != nil })
+}
