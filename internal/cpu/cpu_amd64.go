@@ -24,6 +24,9 @@ func vectorPaths() []Path {
 	return []Path{AVX2, AVX512}
 }
 
+// VNNI reports whether AVX-512 has products of bytes that do not saturate.
+func VNNI() bool { return cpu.X86.HasAVX512VNNI }
+
 // brand reads the 48 bytes of leaves 0x80000002 to 0x80000004.
 func brand() string {
 	const first, last = 0x80000002, 0x80000004
@@ -50,6 +53,7 @@ func features() []string {
 		{"avx2", cpu.X86.HasAVX2},
 		{"fma", cpu.X86.HasFMA},
 		{"avx512", cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL},
+		{"avx512-vnni", cpu.X86.HasAVX512VNNI},
 		{"avx512-bf16", cpu.X86.HasAVX512BF16},
 		{"amx-bf16", cpu.X86.HasAMXBF16},
 	} {

@@ -7,3 +7,6 @@ func vectorPaths() []Path { return []Path{NEON} }
 func brand() string { return "" }
 
 func features() []string { return []string{"neon"} }
+
+// VNNI is about AVX-512.
+func VNNI() bool { return false }

@@ -8,3 +8,6 @@ func vectorPaths() []Path { return nil }
 func brand() string { return "" }
 
 func features() []string { return nil }
+
+// VNNI is about AVX-512.
+func VNNI() bool { return false }

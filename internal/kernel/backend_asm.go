@@ -2,16 +2,24 @@
 
 package kernel
 
-import "github.com/refrain-lm/refrain/internal/cpu"
+import (
+	"runtime"
+
+	"github.com/refrain-lm/refrain/internal/cpu"
+)
 
 // path is the implementation in use. Tests change it; nothing else does.
 // useAsm chooses between an assembly routine and its Generic twin, useAVX512
-// the tiles of products.
+// the tiles of products; useX86 and useVNNI are for routines that only amd64 has.
 var (
 	path              cpu.Path
 	useAsm, useAVX512 bool
+	useX86, useVNNI   bool
 )
 
 func init() { setPath(cpu.Chosen) }
 
-func setPath(p cpu.Path) { path, useAsm, useAVX512 = p, p != cpu.Generic, p == cpu.AVX512 }
+func setPath(p cpu.Path) {
+	path, useAsm, useAVX512 = p, p != cpu.Generic, p == cpu.AVX512
+	useX86, useVNNI = useAsm && runtime.GOARCH == "amd64", useAVX512 && cpu.VNNI()
+}

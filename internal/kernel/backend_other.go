@@ -8,4 +8,5 @@ import "github.com/refrain-lm/refrain/internal/cpu"
 const (
 	path              = cpu.Generic
 	useAsm, useAVX512 = false, false
+	useX86, useVNNI   = false, false
 )

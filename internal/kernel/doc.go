@@ -21,6 +21,14 @@
 // it does not change a bit. With assembly the chain is fused; the generic body
 // leaves that to the compiler, which fuses on arm64 and not on amd64.
 //
+// Weights may be kept in fewer bits ([Storage]); a [Packed] knows how, and a
+// product looks the same. With BFloat16 its bits are those of float32 with the
+// rounded weights. With Int8 the left rows are rounded too, each by itself; sums
+// of bytes are exact in 32 bits (no instruction that saturates can), and three
+// roundings in a fixed order end an element, so that its bits are the same on
+// every path. These routines are for amd64, with VNNI where AVX-512 has it;
+// elsewhere their plain Go bodies run.
+//
 // Elementwise functions give an element the same bits wherever it lies in a
 // row. Sums are trees fixed by the length alone.
 package kernel

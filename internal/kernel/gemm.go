@@ -128,7 +128,16 @@ func gemm(c []float32, ldc int, a []float32, lda, r0, r1 int, b *Packed, p0, p1 
 		from.fill(c, ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))
 		return
 	}
-	if useAsm {
+	switch {
+	case b.Storage == Int8:
+		from.fill(c, ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))
+		gemmInt8(c, ldc, a, lda, r1-r0, b, p0, p1)
+		return
+	case b.Storage == BFloat16:
+		from.fill(c, ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))
+		gemmHalf(c, ldc, a, lda, r1-r0, b, p0, p1)
+		return
+	case useAsm:
 		gemmTiles(c, ldc, a, lda, r1-r0, b, p0, p1, from)
 		return
 	}

@@ -12,9 +12,20 @@ const PanelWidth = 16
 //
 // with zeros beyond column N. The zero value is ready; packing again reuses the
 // memory. Products may share a Packed; packing needs it alone.
+//
+// Other storages than Float32 come from [Packed.PackCompact]. Half is as Data;
+// of Int8, four steps of a column stand together, as bytes raised by 128:
+//
+//	Byte[((p*quads+k/4)*PanelWidth+j)*4+k%4] = 128 + B[k, p*PanelWidth+j]
+//
+// with 128 beyond row K and column N, and Scale has each column's.
 type Packed struct {
-	K, N int
-	Data []float32
+	K, N    int
+	Storage Storage
+	Data    []float32
+	Half    []uint16
+	Byte    []uint8
+	Scale   []float32
 }
 
 // Panels is the number of panels, the last of which may be partly zeros.
@@ -66,13 +77,65 @@ func (b *Packed) PackT(pool *parallel.Pool, src []float32, k, n, ld int) {
 	})
 }
 
+// PackCompact copies the transpose of rows r0 to r1 of w, as [Packed.PackT] does,
+// and keeps w's storage.
+func (b *Packed) PackCompact(pool *parallel.Pool, w *Compact, r0, r1 int) {
+	b.K, b.N, b.Storage = w.Columns, r1-r0, w.Storage
+	n := b.Panels() * PanelWidth
+	switch w.Storage {
+	case BFloat16:
+		b.Half = make([]uint16, n*b.K)
+	case Int8:
+		b.Byte, b.Scale = make([]uint8, n*b.quads()*4), make([]float32, n)
+		copy(b.Scale, w.Scale[r0:r1])
+	}
+	pool.For(b.Panels(), 1, func(lo, hi int) {
+		for p := lo; p < hi; p++ {
+			at := r0 + p*PanelWidth
+			if w.Storage == Int8 {
+				b.packBytes(w, p, at, min(at+PanelWidth, r1))
+			} else {
+				b.packHalves(w, p, at, min(at+PanelWidth, r1))
+			}
+		}
+	})
+}
+
+// quads is the number of groups of four steps.
+func (b *Packed) quads() int { return (b.K + 3) / 4 }
+
+// packHalves copies rows r0 to r1 of w into panel p.
+func (b *Packed) packHalves(w *Compact, p, r0, r1 int) {
+	panel := at(b.Half, p, b.K*PanelWidth)
+	for r := r0; r < r1; r++ {
+		for k, v := range at(w.Half, r, b.K) {
+			panel[k*PanelWidth+r-r0] = v
+		}
+	}
+}
+
+func (b *Packed) packBytes(w *Compact, p, r0, r1 int) {
+	panel := at(b.Byte, p, b.quads()*4*PanelWidth)
+	for i := range panel {
+		panel[i] = 128
+	}
+	for r := r0; r < r1; r++ {
+		for k, v := range at(w.Byte, r, b.K) {
+			panel[(k/4*PanelWidth+r-r0)*4+k%4] = uint8(int(v) + 128)
+		}
+	}
+}
+
+// at is part i of x, each of n elements.
+func at[T any](x []T, i, n int) []T { return x[i*n : (i+1)*n] }
+
 func (b *Packed) panel(p int) []float32 {
 	size := b.K * PanelWidth
 	return b.Data[p*size : (p+1)*size]
 }
 
 func (b *Packed) shape(k, n int) {
-	b.K, b.N = k, n
+	b.K, b.N, b.Storage = k, n, Float32
 	b.Data = grow(b.Data, b.Panels()*k*PanelWidth)
 }
 

@@ -10,6 +10,7 @@ package main
 //go:generate go run . -routines gemm -out ../gemm_amd64.s -stubs ../gemm_amd64.go -pkg kernel
 //go:generate go run . -routines gemm512 -out ../gemm512_amd64.s -stubs ../gemm512_amd64.go -pkg kernel
 //go:generate go run . -routines vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel
+//go:generate go run . -routines compact -out ../compact_amd64.s -stubs ../compact_amd64.go -pkg kernel
 //go:generate go run . -routines neon
 //go:generate go run . -routines stubs
 
@@ -22,7 +23,7 @@ import (
 )
 
 func main() {
-	routines := flag.String("routines", "", "what to write: gemm, gemm512, vector, neon or stubs")
+	routines := flag.String("routines", "", "what to write: gemm, gemm512, vector, compact, neon or stubs")
 	flag.Parse()
 	switch *routines {
 	case "gemm":
@@ -45,7 +46,12 @@ func main() {
 		optimizers()
 		peaks()
 		Generate()
+	case "compact":
+		ConstraintExpr("amd64,!purego")
+		compact()
+		Generate()
 	case "stubs":
+		check(writeOther("../compact_other.go", "!amd64 || purego", "", "../compact_amd64.go"))
 		check(writeOther("../asm_other.go", "(!amd64 && !arm64) || purego", "", "../gemm_amd64.go", "../vector_amd64.go"))
 		check(writeOther("../gemm512_other.go", "!amd64 || purego", noAssembly, "../gemm512_amd64.go"))
 	case "neon":

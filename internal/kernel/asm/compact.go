@@ -1,0 +1,398 @@
+package main
+
+import (
+	"fmt"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// compact writes what products with weights of fewer bits need.
+func compact() {
+	for _, s := range [][2]int{{1, 1}, {1, 2}, {1, 4}, {2, 1}, {2, 2}, {3, 1}, {4, 1}} {
+		bytesTile(s[0], s[1])
+	}
+	for rows := 1; rows <= 4; rows++ {
+		for _, panels := range []int{1, 2, 4} {
+			bytesTileVNNI(rows, panels)
+		}
+	}
+	bytesTileVNNI(1, 8)
+	maxBits()
+	roundBytes()
+	halfRow()
+	halfRowWide()
+	widenHalf()
+}
+
+const bytesSignature = "func(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales, c *float32, ldc int, mask *int32)"
+
+// bytesOperands are the pointers of a tile of byte products: rows of A are lda
+// bytes apart, panels of B panelStride.
+type bytesOperands struct {
+	rows, panels               int
+	left                       reg.Register
+	a, lda, lda3               reg.Register
+	b                          []reg.Register // of every second panel
+	panelStride                reg.Register
+	columnScales, c, ldc, temp reg.Register
+}
+
+func newBytesOperands(name, how string, rows, panels int) *bytesOperands {
+	TEXT(name, NOSPLIT, bytesSignature)
+	Doc(fmt.Sprintf("%s adds %d rows and %d panels of byte products to C, of the last panel the columns that mask selects, %s.", name, rows, panels, how),
+		"Strides are in bytes. quads must be positive.")
+	o := &bytesOperands{rows: rows, panels: panels}
+	o.left, o.a = Load(Param("quads"), GP64()), Load(Param("a"), GP64())
+	if rows > 1 {
+		o.lda = Load(Param("lda"), GP64())
+	}
+	if rows > 3 {
+		o.lda3 = GP64()
+		LEAQ(Mem{Base: o.lda, Index: o.lda, Scale: 2}, o.lda3)
+	}
+	o.b = append(o.b, Load(Param("b"), GP64()))
+	if panels > 1 {
+		o.panelStride = Load(Param("panelStride"), GP64())
+	}
+	for i := 1; i < (panels+1)/2; i++ {
+		next := GP64()
+		LEAQ(Mem{Base: o.b[i-1], Index: o.panelStride, Scale: 2}, next)
+		o.b = append(o.b, next)
+	}
+	return o
+}
+
+// element is the address of four steps of row r.
+func (o *bytesOperands) element(r int) Mem {
+	m := Mem{Base: o.a}
+	switch r {
+	case 1, 2:
+		m.Index, m.Scale = o.lda, uint8(r)
+	case 3:
+		m.Index, m.Scale = o.lda3, 1
+	}
+	return m
+}
+
+// weights is the address of four steps of panel p.
+func (o *bytesOperands) weights(p, offset int) Mem {
+	m := Mem{Base: o.b[p/2], Disp: offset}
+	if p%2 == 1 {
+		m.Index, m.Scale = o.panelStride, 1
+	}
+	return m
+}
+
+// next moves on by four steps.
+func (o *bytesOperands) next() {
+	ADDQ(Imm(4), o.a)
+	for _, b := range o.b {
+		ADDQ(Imm(panelBytes), b)
+	}
+	DECQ(o.left)
+	JNZ(LabelRef("loop"))
+}
+
+func (o *bytesOperands) loadResult() {
+	o.columnScales, o.c, o.ldc = Load(Param("columnScales"), GP64()), Load(Param("c"), GP64()), Load(Param("ldc"), GP64())
+}
+
+// bytesTile multiplies with AVX2. VPMADDUBSW adds two products of an unsigned
+// and a signed byte with saturation to 16 bits: |a| ≤ 127 and ±b ≤ 127 stay
+// below it, where a and b+128 would not.
+func bytesTile(rows, panels int) {
+	o := newBytesOperands(fmt.Sprintf("bytes%dx%d", rows, panels*16), "with AVX2; start is not used", rows, panels)
+	var acc []vec // row by row, half panels
+	for range rows * panels * 2 {
+		acc = append(acc, zeros())
+	}
+	ones, flip := YMM(), YMM()
+	VMOVUPS(bits(0x00010001), ones)
+	VMOVUPS(bits(0x80808080), flip)
+	x, size, product := YMM(), YMM(), YMM()
+	Label("loop")
+	add := func(w vec, to vec) {
+		VPSIGNB(x, w, product)
+		VPMADDUBSW(product, size, product)
+		VPMADDWD(ones, product, product)
+		VPADDD(product, to, to)
+	}
+	if rows == 1 {
+		w := YMM()
+		VPBROADCASTD(o.element(0), x)
+		VPABSB(x, size)
+		for i, to := range acc {
+			VPXOR(o.weights(i/2, i%2*lanes*4), flip, w)
+			add(w, to)
+		}
+	} else {
+		for p := range panels {
+			lo, hi := YMM(), YMM()
+			VPXOR(o.weights(p, 0), flip, lo)
+			VPXOR(o.weights(p, lanes*4), flip, hi)
+			for r := range rows {
+				VPBROADCASTD(o.element(r), x)
+				VPABSB(x, size)
+				add(lo, acc[(r*panels+p)*2])
+				add(hi, acc[(r*panels+p)*2+1])
+			}
+		}
+	}
+	o.next()
+	o.loadResult()
+	mask, scales := Load(Param("mask"), GP64()), Load(Param("scales"), GP64())
+	scale, selected, old := x, size, product
+	for r := range rows {
+		VBROADCASTSS(Mem{Base: scales, Disp: 4 * r}, scale)
+		for i := range panels * 2 {
+			sum, offset := acc[r*panels*2+i], i*lanes*4
+			VCVTDQ2PS(sum, sum)
+			VMULPS(Mem{Base: o.columnScales, Disp: offset}, sum, sum)
+			VMULPS(scale, sum, sum)
+			to := Mem{Base: o.c, Disp: offset}
+			if i/2 < panels-1 {
+				VADDPS(to, sum, sum)
+				VMOVUPS(sum, to)
+				continue
+			}
+			VMOVUPS(Mem{Base: mask, Disp: i % 2 * lanes * 4}, selected)
+			VMASKMOVPS(to, selected, old)
+			VADDPS(old, sum, sum)
+			VMASKMOVPS(sum, selected, to)
+		}
+		ADDQ(o.ldc, o.c)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+func zeros() vec {
+	x := YMM()
+	VPXOR(x, x, x)
+	return x
+}
+
+// bytesTileVNNI does the same with VPDPBUSD, which does not saturate. B holds
+// b+128, so sums begin at −128·Σa.
+func bytesTileVNNI(rows, panels int) {
+	o := newBytesOperands(fmt.Sprintf("bytes%dx%dVNNI", rows, panels*16), "with AVX-512 VNNI; sums begin at start", rows, panels)
+	var acc, weights []reg.VecVirtual
+	start := Load(Param("start"), GP64())
+	for r := range rows {
+		for range panels {
+			sum := ZMM()
+			VPBROADCASTD(Mem{Base: start, Disp: 4 * r}, sum)
+			acc = append(acc, sum)
+		}
+	}
+	for range panels {
+		weights = append(weights, ZMM())
+	}
+	Label("loop")
+	for p, w := range weights {
+		VMOVDQU32(o.weights(p, 0), w)
+	}
+	for r := range rows {
+		for p, w := range weights {
+			VPDPBUSD_BCST(o.element(r), w, acc[r*panels+p])
+		}
+	}
+	o.next()
+	o.loadResult()
+	mask, scales := Load(Param("mask"), GP64()), Load(Param("scales"), GP64())
+	selected, wide := K(), weights[0]
+	VMOVDQU32(Mem{Base: mask}, wide)
+	VPMOVD2M(wide, selected)
+	for r := range rows {
+		for p := range panels {
+			sum, offset := acc[r*panels+p], p*panelBytes
+			VCVTDQ2PS(sum, sum)
+			VMULPS(Mem{Base: o.columnScales, Disp: offset}, sum, sum)
+			VMULPS_BCST(Mem{Base: scales, Disp: 4 * r}, sum, sum)
+			to := Mem{Base: o.c, Disp: offset}
+			if p < panels-1 {
+				VADDPS(to, sum, sum)
+				VMOVUPS(sum, to)
+				continue
+			}
+			VMOVUPS_Z(to, selected, wide)
+			VADDPS(wide, sum, sum)
+			VMOVUPS(sum, selected, to)
+		}
+		ADDQ(o.ldc, o.c)
+	}
+	VZEROUPPER()
+	RET()
+}
+
+// byteBlock is how many elements a turn of the routines for rows takes.
+const byteBlock = 32
+
+func maxBits() {
+	TEXT("maxBitsAsm", NOSPLIT, "func(blocks int, x *float32) uint32")
+	Doc(fmt.Sprintf("maxBitsAsm is maxBits of %d·blocks elements. blocks must be positive.", byteBlock))
+	n, x := Load(Param("blocks"), GP64()), Load(Param("x"), GP64())
+	size := YMM()
+	VMOVUPS(bits(0x7fffffff), size)
+	var most [4]vec
+	for i := range most {
+		most[i] = zeros()
+	}
+	Label("loop")
+	for i, m := range most {
+		v := YMM()
+		VPAND(Mem{Base: x, Disp: i * lanes * 4}, size, v)
+		VPMAXUD(v, m, m)
+	}
+	ADDQ(U32(byteBlock*4), x)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	VPMAXUD(most[1], most[0], most[0])
+	VPMAXUD(most[3], most[2], most[2])
+	VPMAXUD(most[2], most[0], most[0])
+	foldDwords(most[0], VPMAXUD)
+	VZEROUPPER()
+	RET()
+}
+
+// foldDwords reduces eight words to one and returns it.
+func foldDwords(x vec, op func(ops ...Op)) {
+	half, other, word := x.AsX(), XMM(), GP32()
+	VEXTRACTI128(Imm(1), x, other)
+	op(other, half, half)
+	VPSHUFD(Imm(0x4e), half, other)
+	op(other, half, half)
+	VPSHUFD(Imm(0xb1), half, other)
+	op(other, half, half)
+	VMOVD(half, word)
+	Store(word, ReturnIndex(0))
+}
+
+func roundBytes() {
+	TEXT("roundBytesAsm", NOSPLIT, "func(blocks int, x *float32, factor float32, q *int8) int32")
+	Doc(fmt.Sprintf("roundBytesAsm is roundBytes of %d·blocks elements. blocks must be positive.", byteBlock))
+	n, x, q := Load(Param("blocks"), GP64()), Load(Param("x"), GP64()), Load(Param("q"), GP64())
+	factor, order, sum := YMM(), YMM(), zeros()
+	VBROADCASTSS(param("factor"), factor)
+	table := GLOBL("unpackedOrder", RODATA|NOPTR)
+	for i, word := range []uint32{0, 4, 1, 5, 2, 6, 3, 7} {
+		DATA(4*i, U32(word))
+	}
+	VMOVDQU(table, order)
+	Label("loop")
+	var parts [4]vec
+	for i := range parts {
+		parts[i] = YMM()
+		VMULPS(Mem{Base: x, Disp: i * lanes * 4}, factor, parts[i])
+		VCVTPS2DQ(parts[i], parts[i])
+		VPADDD(parts[i], sum, sum)
+	}
+	VPACKSSDW(parts[1], parts[0], parts[0])
+	VPACKSSDW(parts[3], parts[2], parts[2])
+	VPACKSSWB(parts[2], parts[0], parts[0])
+	VPERMD(parts[0], order, parts[0])
+	VMOVDQU(parts[0], Mem{Base: q})
+	ADDQ(U32(byteBlock*4), x)
+	ADDQ(Imm(byteBlock), q)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	foldDwords(sum, VPADDD)
+	VZEROUPPER()
+	RET()
+}
+
+// halfTile begins a routine that continues one row of several panels of
+// bfloat16, and calls body with the address of a panel at each step.
+func halfTile(panels int, x vec, body func(at Mem, p int)) {
+	k, a := Load(Param("k"), GP64()), Load(Param("a"), GP64())
+	stride := Load(Param("panelStride"), GP64())
+	b := []reg.Register{Load(Param("b"), GP64())}
+	for i := 1; i < (panels+1)/2; i++ {
+		next := GP64()
+		LEAQ(Mem{Base: b[i-1], Index: stride, Scale: 2}, next)
+		b = append(b, next)
+	}
+	Label("loop")
+	VBROADCASTSS(Mem{Base: a}, x)
+	for p := range panels {
+		at := Mem{Base: b[p/2]}
+		if p%2 == 1 {
+			at.Index, at.Scale = stride, 1
+		}
+		body(at, p)
+	}
+	ADDQ(Imm(4), a)
+	for _, panel := range b {
+		ADDQ(Imm(panelBytes/2), panel)
+	}
+	DECQ(k)
+	JNZ(LabelRef("loop"))
+}
+
+func halfRow() {
+	const panels = 4
+	TEXT("half1x64", NOSPLIT, "func(k int, a *float32, b *uint16, panelStride int, c *float32)")
+	Doc("half1x64 continues one row of four panels of bfloat16 with AVX2. panelStride is in bytes, k must be positive.")
+	c, x, w := Load(Param("c"), GP64()), YMM(), YMM()
+	var acc [2 * panels]vec
+	for i := range acc {
+		acc[i] = YMM()
+		VMOVUPS(Mem{Base: c, Disp: i * lanes * 4}, acc[i])
+	}
+	halfTile(panels, x, func(at Mem, p int) {
+		for i := range 2 {
+			at.Disp = i * lanes * 2
+			VPMOVZXWD(at, w)
+			VPSLLD(Imm(16), w, w)
+			VFMADD231PS(w, x, acc[2*p+i])
+		}
+	})
+	for i := range acc {
+		VMOVUPS(acc[i], Mem{Base: c, Disp: i * lanes * 4})
+	}
+	VZEROUPPER()
+	RET()
+}
+
+func halfRowWide() {
+	const panels = 8
+	TEXT("half1x128", NOSPLIT, "func(k int, a *float32, b *uint16, panelStride int, c *float32)")
+	Doc("half1x128 continues one row of eight panels of bfloat16 with AVX-512. panelStride is in bytes, k must be positive.")
+	c, x, w := Load(Param("c"), GP64()), ZMM(), ZMM()
+	var acc [panels]reg.VecVirtual
+	for i := range acc {
+		acc[i] = ZMM()
+		VMOVUPS(Mem{Base: c, Disp: i * panelBytes}, acc[i])
+	}
+	halfTile(panels, x, func(at Mem, p int) {
+		VPMOVZXWD(at, w)
+		VPSLLD(Imm(16), w, w)
+		VFMADD231PS(w, x, acc[p])
+	})
+	for i := range acc {
+		VMOVUPS(acc[i], Mem{Base: c, Disp: i * panelBytes})
+	}
+	VZEROUPPER()
+	RET()
+}
+
+func widenHalf() {
+	TEXT("widenHalfAsm", NOSPLIT, "func(blocks int, src *uint16, dst *float32)")
+	Doc("widenHalfAsm widens 16·blocks elements from bfloat16. blocks must be positive.")
+	n, src, dst := Load(Param("blocks"), GP64()), Load(Param("src"), GP64()), Load(Param("dst"), GP64())
+	Label("loop")
+	for i := range 2 {
+		w := YMM()
+		VPMOVZXWD(Mem{Base: src, Disp: i * lanes * 2}, w)
+		VPSLLD(Imm(16), w, w)
+		VMOVUPS(w, Mem{Base: dst, Disp: i * lanes * 4})
+	}
+	ADDQ(Imm(panelBytes/2), src)
+	ADDQ(Imm(panelBytes), dst)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}

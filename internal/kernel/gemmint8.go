@@ -1,0 +1,117 @@
+package kernel
+
+import "sync"
+
+// byteRows are rows of A, quantized: each lies in q with zeros behind it up to a
+// multiple of four, and is q·scale.
+type byteRows struct {
+	stride int
+	q      []int8
+	scale  []float32
+	start  []int32 // −128·Σq
+}
+
+var byteScratch = sync.Pool{New: func() any { return new(byteRows) }}
+
+// quantizeRows fills r with m rows of k elements, lda apart.
+func (r *byteRows) quantizeRows(a []float32, lda, m, k int) {
+	r.stride = (k + 3) / 4 * 4
+	if cap(r.q) < m*r.stride || cap(r.scale) < m {
+		r.q, r.scale, r.start = make([]int8, m*r.stride), make([]float32, m), make([]int32, m)
+	}
+	r.q, r.scale, r.start = r.q[:m*r.stride], r.scale[:m], r.start[:m]
+	for i := range m {
+		row := r.q[i*r.stride : (i+1)*r.stride]
+		clear(row[k:])
+		scale, sum := quantize(row[:k], a[i*lda:i*lda+k])
+		r.scale[i], r.start[i] = scale, -128*sum
+	}
+}
+
+// gemmInt8 adds the product with a B of Int8. Each row of A is quantized by
+// itself; sums of bytes are exact, and an element ends with three roundings in a
+// fixed order:
+//
+//	C[i,j] += (Σ_k q[i,k]·b[k,j])·scale[j] · scale[i]
+//
+// All paths give the same bits, and no row sees another.
+func gemmInt8(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int) {
+	rows := byteScratch.Get().(*byteRows)
+	defer byteScratch.Put(rows)
+	rows.quantizeRows(a, lda, m, b.K)
+	if !useX86 {
+		for p := p0; p < p1; p++ {
+			bytesGeneric(c[p*PanelWidth:], ldc, rows, b, p)
+		}
+		return
+	}
+	for p := p0; p < p1; {
+		tiles := byteTilesFor(min(m, byteHeight), p1-p)
+		columns := min(PanelWidth, b.N-(p+tiles.panels-1)*PanelWidth)
+		for r := 0; r < m; r += byteHeight {
+			height := min(byteHeight, m-r)
+			tiles.rows[height-1](rows.stride/4, &rows.q[r*rows.stride], rows.stride, &rows.start[r], &rows.scale[r],
+				&b.Byte[p*b.quads()*4*PanelWidth], b.quads()*4*PanelWidth, &b.Scale[p*PanelWidth],
+				&c[r*ldc+p*PanelWidth], ldc*4, &edgeMasks[PanelWidth-columns])
+		}
+		p += tiles.panels
+	}
+}
+
+const byteHeight = 4 // rows of a tile at most
+
+// byteTile is a microkernel of one to four rows: see bytes1x16.
+type byteTile func(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales, c *float32, ldc int, mask *int32)
+
+// byteTiles are those over the same number of panels, by rows less one.
+type byteTiles struct {
+	panels int
+	rows   [byteHeight]byteTile
+}
+
+// The widest come first. Heights that a width has not got have too few
+// registers for it.
+var (
+	byteTilesAVX2 = []byteTiles{
+		{4, [byteHeight]byteTile{bytes1x64}},
+		{2, [byteHeight]byteTile{bytes1x32, bytes2x32}},
+		{1, [byteHeight]byteTile{bytes1x16, bytes2x16, bytes3x16, bytes4x16}},
+	}
+	byteTilesVNNI = []byteTiles{
+		{8, [byteHeight]byteTile{bytes1x128VNNI}},
+		{4, [byteHeight]byteTile{bytes1x64VNNI, bytes2x64VNNI, bytes3x64VNNI, bytes4x64VNNI}},
+		{2, [byteHeight]byteTile{bytes1x32VNNI, bytes2x32VNNI, bytes3x32VNNI, bytes4x32VNNI}},
+		{1, [byteHeight]byteTile{bytes1x16VNNI, bytes2x16VNNI, bytes3x16VNNI, bytes4x16VNNI}},
+	}
+)
+
+// byteTilesFor are the widest tiles for so many rows and at most so many panels.
+func byteTilesFor(height, panels int) *byteTiles {
+	list := byteTilesAVX2
+	if useVNNI {
+		list = byteTilesVNNI
+	}
+	i := 0
+	for list[i].panels > panels || list[i].rows[height-1] == nil {
+		i++
+	}
+	return &list[i]
+}
+
+// bytesGeneric adds one panel of products. c begins at its first column.
+func bytesGeneric(c []float32, ldc int, rows *byteRows, b *Packed, p int) {
+	size := b.quads() * 4 * PanelWidth
+	panel, columns := b.Byte[p*size:(p+1)*size], min(PanelWidth, b.N-p*PanelWidth)
+	for i, scale := range rows.scale {
+		q := rows.q[i*rows.stride : (i+1)*rows.stride]
+		for j := range columns {
+			sum := rows.start[i]
+			for k := 0; k < len(q); k += 4 {
+				w := panel[k*PanelWidth+4*j : k*PanelWidth+4*j+4]
+				sum += int32(w[0])*int32(q[k]) + int32(w[1])*int32(q[k+1]) + int32(w[2])*int32(q[k+2]) + int32(w[3])*int32(q[k+3])
+			}
+			product := float32(float32(sum) * b.Scale[p*PanelWidth+j])
+			c[i*ldc+j] += float32(product * scale)
+		}
+	}
+}
