@@ -13,6 +13,8 @@
 //     the surprisal of every token.
 //   - [Generator]: samples a continuation, token by token.
 //
+// [Mix] makes one model of two that share a tokenizer; [FitMix] finds its weight.
+//
 // Losses are nats; perplexity is exp(nats a token). Bits per byte are nats over
 // ln 2 and the raw bytes covered; there are none where the tokenizer lost
 // something (an unknown word, lower-casing), since then the bytes were not

@@ -10,13 +10,14 @@ import (
 	"path/filepath"
 
 	"github.com/refrain-lm/refrain/checkpoint"
+	"github.com/refrain-lm/refrain/eval"
 	"github.com/refrain-lm/refrain/lm"
 )
 
 // Files of a run's folder; lm and eval name the others.
 const (
 	planFile = "plan.json"
-	idsFile  = "data.ids"
+	idsFile  = eval.IDsFile
 	cardFile = "README.md"
 
 	keptCheckpoints = 2

@@ -25,7 +25,7 @@ func completeValues(cmd *cobra.Command) {
 		if values := valuesOf[f.Name]; values != nil {
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 		}
-		if f.Name == "resume" || f.Name == "out" {
+		if f.Name == "resume" || f.Name == "out" || f.Name == "mix" {
 			_ = cmd.RegisterFlagCompletionFunc(f.Name, cobra.FixedCompletions(nil, cobra.ShellCompDirectiveFilterDirs))
 		}
 	})

@@ -11,7 +11,7 @@ import (
 )
 
 // idsFile is where a run keeps its text.
-const idsFile = "data.ids"
+const idsFile = eval.IDsFile
 
 // originality says how much of the samples is the training text's own: the
 // longest stretch that stands there too, of blanks in a row only one counted,

@@ -20,11 +20,13 @@ import (
 func (a *app) evalCommand() *cobra.Command {
 	var perLine, asJSON bool
 	var threads int
+	var mix mixFlags
 	cmd := &cobra.Command{Use: "eval DIR [FILE|DIR|-]...", Short: "measure a model on text", Args: cobra.ArbitraryArgs}
 	f := cmd.Flags()
 	f.BoolVar(&perLine, "per-line", false, "every line starts fresh; its line end counts")
 	f.BoolVar(&asJSON, "json", false, "one JSON object; loss in nats a token")
 	f.IntVar(&threads, "threads", 0, "`N` threads; changes no digit")
+	mix.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return helpError{cmd}
@@ -33,7 +35,7 @@ func (a *app) evalCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		res, err := a.measure(cmd.Context(), args[0], files, perLine, threads)
+		res, err := a.measure(cmd.Context(), args[0], files, perLine, threads, mix)
 		if err != nil {
 			return err
 		}
@@ -44,9 +46,9 @@ func (a *app) evalCommand() *cobra.Command {
 	}
 	a.describe(cmd, page{
 		summary:  "Measure a model on text: files in the given order are one stream from a zero state; the first token is given, so N tokens make N-1 predictions.",
-		examples: []string{"eval book-model other.txt"},
-		groups:   []flagGroup{{title: "How", names: []string{"per-line", "json", "threads"}}},
-	}, map[string]string{"threads": "all cores, if the model is large"})
+		examples: []string{"eval book-model other.txt", "eval lstm-model other.txt --mix ngram-model"},
+		groups:   []flagGroup{{title: "How", names: []string{"per-line", "json", "threads"}}, mixGroup},
+	}, map[string]string{"threads": "all cores, if the model is large", "mix-weight": mixWeightDefault})
 	return cmd
 }
 
@@ -76,8 +78,8 @@ func poolFor(m *eval.Model, threads int) *nn.Pool {
 }
 
 // measure opens the model and runs it over the files.
-func (a *app) measure(parent context.Context, dir string, files []string, perLine bool, threads int) (eval.Result, error) {
-	m, err := openModel(dir)
+func (a *app) measure(parent context.Context, dir string, files []string, perLine bool, threads int, mix mixFlags) (eval.Result, error) {
+	m, err := a.openMixed(parent, dir, mix)
 	if err != nil {
 		return eval.Result{}, err
 	}

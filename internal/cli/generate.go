@@ -22,6 +22,7 @@ type generateFlags struct {
 	interactive, json  bool
 	stop               []string
 	sample             sample.Options
+	mix                mixFlags
 }
 
 func (a *app) generateCommand() *cobra.Command {
@@ -41,6 +42,7 @@ func (a *app) generateCommand() *cobra.Command {
 	f.IntVar(&o.threads, "threads", 0, "`N` threads; changes no character")
 	f.BoolVarP(&o.interactive, "interactive", "i", false, "continue line after line; state is kept")
 	f.BoolVar(&o.json, "json", false, "one JSON object; the text without its prompt")
+	o.mix.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return helpError{cmd}
@@ -57,8 +59,9 @@ func (a *app) generateCommand() *cobra.Command {
 			{title: "Text", names: []string{"prompt", "prompt-file", "max-tokens", "stop", "interactive", "json"}},
 			{title: "Choice", names: []string{"temperature", "top-k", "top-p", "min-p", "repetition-penalty", "seed"}},
 			{title: "Running", names: []string{"threads"}},
+			mixGroup,
 		},
-	}, map[string]string{"top-p": "1: all", "repetition-penalty": "1: off", "threads": "all cores, if the model is large"})
+	}, map[string]string{"top-p": "1: all", "repetition-penalty": "1: off", "threads": "all cores, if the model is large", "mix-weight": mixWeightDefault})
 	return cmd
 }
 
@@ -110,7 +113,7 @@ func (a *app) promptText(o generateFlags) (string, error) {
 }
 
 func (a *app) generate(cmd *cobra.Command, dir string, o generateFlags) error {
-	m, err := openModel(dir)
+	m, err := a.openMixed(cmd.Context(), dir, o.mix)
 	if err != nil {
 		return err
 	}

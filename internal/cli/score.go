@@ -23,6 +23,7 @@ const lineCap = 1 << 20
 type scoreFlags struct {
 	tokens, rank, carry, json bool
 	alert                     float64
+	mix                       mixFlags
 }
 
 func (a *app) scoreCommand() *cobra.Command {
@@ -34,6 +35,7 @@ func (a *app) scoreCommand() *cobra.Command {
 	f.BoolVar(&o.rank, "rank", false, "order each list of lines, likeliest first; a blank line ends a list")
 	f.BoolVar(&o.carry, "carry", false, "keep the state from line to line")
 	f.BoolVar(&o.json, "json", false, "a JSON object a line; logprob in nats")
+	o.mix.add(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) == 0 {
 			return helpError{cmd}
@@ -50,9 +52,9 @@ func (a *app) scoreCommand() *cobra.Command {
 	a.describe(cmd, page{
 		summary:  "Score line by line: how many bits a byte of each line surprise the model. Every line starts fresh after a line end; its own line end counts. Memory stays constant.",
 		examples: []string{"score ssh-model auth.log --tokens", "tail -f app.log | refrain score app-model - --alert 6", "score en-model --rank nbest.txt"},
-		groups:   []flagGroup{{title: "What", names: []string{"tokens", "alert", "rank", "carry", "json"}}},
+		groups:   []flagGroup{{title: "What", names: []string{"tokens", "alert", "rank", "carry", "json"}}, mixGroup},
 		notes:    []string{"Digits under a line: bits of each token; . under half, 9 is 9 or more.", "Piped: bits TAB line; with --tokens: line TAB token TAB bits."},
-	}, map[string]string{"alert": ""})
+	}, map[string]string{"alert": "", "mix-weight": mixWeightDefault})
 	return cmd
 }
 
@@ -69,7 +71,7 @@ func (o scoreFlags) check(alert bool) error {
 
 // score runs the verb over files or standard input.
 func (a *app) score(cmd *cobra.Command, dir string, files []string, o scoreFlags) error {
-	m, err := openModel(dir)
+	m, err := a.openMixed(cmd.Context(), dir, o.mix)
 	if err != nil {
 		return err
 	}
@@ -98,6 +100,10 @@ func (a *app) score(cmd *cobra.Command, dir string, files []string, o scoreFlags
 
 // sayAlert says how rare such lines are in what the model knows.
 func (a *app) sayAlert(m *eval.Model, bits float64) error {
+	if m.Kind == eval.KindMix {
+		a.note("lines from %v bits/byte up", bits)
+		return nil // the validation lines were measured with the first model alone
+	}
 	stats, err := eval.ReadLineStats(m.Dir)
 	if err != nil {
 		a.warn("%s", tidy(err))

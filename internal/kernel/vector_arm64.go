@@ -17,6 +17,8 @@ func scaleAsm(units int, y *float32, s float32)
 func axpyAsm(units int, y *float32, x *float32, s float32)
 
 // sumSquaresAsm adds the squares of 16·blocks elements to 16 sums, element i to sum i mod 16.
+//
+//go:noescape
 func sumSquaresAsm(blocks int, x *float32, sums *[16]float64)
 
 // anyNonFiniteAsm reports whether 8·blocks elements hold a NaN or an infinity.
@@ -68,12 +70,18 @@ func gruBeforeOutGradAsm(units int, z *float32, n *float32, hPrev *float32, dh *
 func gruBeforeGatesGradAsm(units int, r *float32, hPrev *float32, drh *float32, dhPrev *float32)
 
 // maxAsm takes the maximum of lanes and of 32·blocks elements, element i in lane i mod 8, without NaNs.
+//
+//go:noescape
 func maxAsm(blocks int, x *float32, lanes *[8]float32)
 
 // expSumAsm leaves the terms exp(x−less) in x and adds them to 32 sums, term j to sum j mod 32.
+//
+//go:noescape
 func expSumAsm(n int, x *float32, less float32, sums *[32]float32)
 
 // sumExpAsm adds the terms exp(x−less) to 32 sums, term j to sum j mod 32.
+//
+//go:noescape
 func sumExpAsm(n int, x *float32, less float32, sums *[32]float32)
 
 // adamAsm is adamGeneric.

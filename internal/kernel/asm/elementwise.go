@@ -188,6 +188,7 @@ func arithmetic() {
 // sumSquares adds squares in float64, element i to sum i mod 16.
 func sumSquares() {
 	TEXT("sumSquaresAsm", NOSPLIT, "func(blocks int, x *float32, sums *[16]float64)")
+	Pragma("noescape")
 	Doc("sumSquaresAsm adds the squares of 16·blocks elements to 16 sums, element i to sum i mod 16.")
 	n := Load(Param("blocks"), GP64())
 	x := Load(Param("x"), GP64())

@@ -15,6 +15,7 @@ func softmax() {
 // stands in the second source.
 func largest() {
 	TEXT("maxAsm", NOSPLIT, "func(blocks int, x *float32, lanes *[8]float32)")
+	Pragma("noescape")
 	Doc("maxAsm takes the maximum of lanes and of 32·blocks elements, element i in lane i mod 8, without NaNs.")
 	n := Load(Param("blocks"), GP64())
 	x := Load(Param("x"), GP64())
@@ -44,6 +45,7 @@ func largest() {
 
 func expSums(name, doc string, keep bool) {
 	TEXT(name, NOSPLIT, "func(n int, x *float32, less float32, sums *[32]float32)")
+	Pragma("noescape")
 	Doc(name + " " + doc)
 	n := Load(Param("n"), GP64())
 	x := Load(Param("x"), GP64())
