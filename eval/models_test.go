@@ -49,7 +49,13 @@ func newTokenizer(t testing.TB, o tokenizer.Options, text string) *tokenizer.Tok
 // random is a model of random weights, which is as good as any for measures.
 func random(t testing.TB, tok *tokenizer.Tokenizer, cell lm.Cell) *eval.Model {
 	t.Helper()
-	cfg := lm.Config{Cell: cell, Vocab: tok.Size(), EmSize: 5, Hidden: 7, Layers: 2}
+	return randomOf(t, tok, lm.Config{Cell: cell})
+}
+
+// randomOf is random of a kind of model.
+func randomOf(t testing.TB, tok *tokenizer.Tokenizer, cfg lm.Config) *eval.Model {
+	t.Helper()
+	cfg.Vocab, cfg.EmSize, cfg.Hidden, cfg.Layers = tok.Size(), 5, 7, 2
 	m, err := lm.New(cfg, nn.InitConfig{Name: "uniform", Range: 0.5}, 3)
 	if err != nil {
 		t.Fatal(err)
@@ -57,19 +63,21 @@ func random(t testing.TB, tok *tokenizer.Tokenizer, cell lm.Cell) *eval.Model {
 	return eval.New("", m, tok)
 }
 
-// each runs a test on a model of every kind of tokenizer, each with another cell.
+// each runs a test on a model of every kind of tokenizer, each with another cell,
+// and on one of every other kind of model.
 func each(t *testing.T, text string, test func(t *testing.T, m *eval.Model)) {
 	for _, c := range []struct {
 		name string
 		o    tokenizer.Options
-		cell lm.Cell
+		cfg  lm.Config
 	}{
-		{"byte", tokenizer.Options{Kind: tokenizer.Byte}, lm.LSTM},
-		{"char", tokenizer.Options{Kind: tokenizer.Char}, lm.GRU},
-		{"word", tokenizer.Options{Kind: tokenizer.Word, Words: tokenizer.Whitespace}, lm.RNN},
-		{"punct", tokenizer.Options{Kind: tokenizer.Word, Words: tokenizer.Punct}, lm.LSTMNoG},
+		{"byte", tokenizer.Options{Kind: tokenizer.Byte}, lm.Config{Cell: lm.LSTM}},
+		{"char", tokenizer.Options{Kind: tokenizer.Char}, lm.Config{Cell: lm.GRU}},
+		{"word", tokenizer.Options{Kind: tokenizer.Word, Words: tokenizer.Whitespace}, lm.Config{Cell: lm.RNN}},
+		{"punct", tokenizer.Options{Kind: tokenizer.Word, Words: tokenizer.Punct}, lm.Config{Cell: lm.LSTMNoG}},
+		{"ffn", tokenizer.Options{Kind: tokenizer.Char}, lm.Config{Kind: lm.KindFFN, Order: 4}},
 	} {
-		t.Run(c.name, func(t *testing.T) { test(t, random(t, newTokenizer(t, c.o, text), c.cell)) })
+		t.Run(c.name, func(t *testing.T) { test(t, randomOf(t, newTokenizer(t, c.o, text), c.cfg)) })
 	}
 }
 

@@ -18,9 +18,9 @@ const TokenizerFile = "tokenizer.json"
 // Model is an opened model folder.
 type Model struct {
 	Dir       string
-	Kind      string       // "recurrent", "ngram"
-	Config    lm.Config    // of a recurrent model
-	LM        *lm.Model    // the recurrent model itself, else nil
+	Kind      string       // one of lm.Kinds, or ngram.Kind
+	Config    lm.Config    // of a model of package lm
+	LM        *lm.Model    // the model of package lm itself, else nil
 	Ngram     *ngram.Model // the n-gram model itself, else nil
 	Tokenizer *tokenizer.Tokenizer
 	Predictor Predictor
@@ -37,7 +37,7 @@ func Open(dir string) (*Model, error) {
 		return nil, err
 	}
 	switch kind {
-	case lm.KindRecurrent:
+	case lm.KindRecurrent, lm.KindFFN:
 		m, err := lm.Load(dir)
 		if err != nil {
 			return nil, explain(dir, lm.WeightsFile, err)
@@ -55,7 +55,7 @@ func Open(dir string) (*Model, error) {
 
 // New wraps a model that is already in memory.
 func New(dir string, m *lm.Model, tok *tokenizer.Tokenizer) *Model {
-	return &Model{Dir: dir, Kind: lm.KindRecurrent, Config: m.Config(), LM: m, Tokenizer: tok, Predictor: recurrent{m}}
+	return &Model{Dir: dir, Kind: m.Config().Kind, Config: m.Config(), LM: m, Tokenizer: tok, Predictor: recurrent{m}}
 }
 
 // NewNgram wraps an n-gram model that is already in memory.

@@ -19,7 +19,7 @@ func TestOpen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got.Kind != "recurrent" || got.Config != m.LM.Config() || got.Tokenizer.ID() != m.Tokenizer.ID() {
+		if got.Kind != m.LM.Config().Kind || got.Config != m.LM.Config() || got.Tokenizer.ID() != m.Tokenizer.ID() {
 			t.Errorf("opened %s %+v", got.Kind, got.Config)
 		}
 		if a, b := stream(t, got, texts(text), nil), stream(t, m, texts(text), nil); a != b {

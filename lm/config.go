@@ -13,8 +13,14 @@ import (
 // Version is the version of config.json that this package writes.
 const Version = 1
 
-// KindRecurrent is the Kind of every model of this package.
-const KindRecurrent = "recurrent"
+// The kinds of models of this package.
+const (
+	KindRecurrent = "recurrent" // a stack of recurrent cells
+	KindFFN       = "ffn"       // feed-forward n-gram network (Bengio et al. 2003)
+)
+
+// Kinds lists them.
+func Kinds() []string { return []string{KindRecurrent, KindFFN} }
 
 // Cell names a recurrent cell; package nn has the equations.
 type Cell string
@@ -42,26 +48,27 @@ const (
 // Config says everything needed to rebuild a model. It is stored as config.json.
 type Config struct {
 	Version int    `json:"version"`
-	Kind    string `json:"kind"` // "recurrent"
+	Kind    string `json:"kind"` // one of Kinds; "" is recurrent
 
-	Cell         Cell   `json:"cell"`
+	Cell         Cell   `json:"cell,omitempty"`         // recurrent only, as are the next three
 	Nonlinearity string `json:"nonlinearity,omitempty"` // rnn only: "tanh" (default) or "relu"
 	GRUReset     string `json:"gru_reset,omitempty"`    // gru only: "after" (default; PyTorch) or "before"
-	Bias         string `json:"bias"`                   // "two" vectors a cell (default; PyTorch) or "one" (Keras)
+	Bias         string `json:"bias,omitempty"`         // "two" vectors a cell (default; PyTorch) or "one" (Keras)
 
 	Vocab    int  `json:"vocab"`
 	EmSize   int  `json:"emsize"`             // width of the embedding
-	Hidden   int  `json:"nhid"`               // width of every recurrent layer
-	Layers   int  `json:"nlayers"`            // number of recurrent layers
-	Norm     Norm `json:"norm,omitempty"`     // "": none
-	Residual bool `json:"residual,omitempty"` // every recurrent layer but the first adds its input to its output
+	Hidden   int  `json:"nhid"`               // width of every hidden layer
+	Layers   int  `json:"nlayers"`            // number of hidden layers
+	Order    int  `json:"order,omitempty"`    // ffn only: a token is predicted from the order−1 before it; 0 is 5
+	Norm     Norm `json:"norm,omitempty"`     // recurrent only; "": none
+	Residual bool `json:"residual,omitempty"` // recurrent only: every layer but the first adds its input to its output
 
 	Tied bool `json:"tied"` // decoder.weight is encoder.weight; a projection joins the widths if they differ
 
 	DropoutInput  float64 `json:"dropout_input"`            // after the embedding
-	DropoutLayer  float64 `json:"dropout_layer"`            // between recurrent layers
+	DropoutLayer  float64 `json:"dropout_layer"`            // between hidden layers
 	DropoutOutput float64 `json:"dropout_output"`           // before the head
-	DropoutWeight float64 `json:"dropout_weight,omitempty"` // of recurrent weights (Merity et al. 2018)
+	DropoutWeight float64 `json:"dropout_weight,omitempty"` // recurrent only: of recurrent weights (Merity et al. 2018)
 	Variational   bool    `json:"variational"`              // one mask a window and lane (Gal and Ghahramani 2016) instead of one a step
 }
 
@@ -73,6 +80,23 @@ func (c Config) withDefaults() Config {
 	if c.Kind == "" {
 		c.Kind = KindRecurrent
 	}
+	switch c.Kind {
+	case KindRecurrent:
+		c = c.recurrentDefaults()
+	case KindFFN:
+		c = c.ffnDefaults()
+	}
+	if c.EmSize == 0 {
+		c.EmSize = c.Hidden
+	}
+	if c.Layers == 0 {
+		c.Layers = 1
+	}
+	return c
+}
+
+// recurrentDefaults fills what only a recurrent model has.
+func (c Config) recurrentDefaults() Config {
 	if c.Cell == "" {
 		c.Cell = LSTM
 	}
@@ -85,12 +109,6 @@ func (c Config) withDefaults() Config {
 	if c.Bias == "" {
 		c.Bias = "two"
 	}
-	if c.EmSize == 0 {
-		c.EmSize = c.Hidden
-	}
-	if c.Layers == 0 {
-		c.Layers = 1
-	}
 	return c
 }
 
@@ -102,9 +120,39 @@ func (c Config) Validate() error {
 	if c.Version != Version {
 		bad("version %d is not known (this program reads %d)", c.Version, Version)
 	}
-	if c.Kind != KindRecurrent {
-		bad("kind %q is not %q", c.Kind, KindRecurrent)
+	switch c.Kind {
+	case KindRecurrent:
+		c.validateRecurrent(bad)
+	case KindFFN:
+		c.validateFFN(bad)
+	default:
+		bad("kind %q is none of %s", c.Kind, strings.Join(Kinds(), ", "))
 	}
+	c.foreign(bad)
+	size := func(name string, v, most int) {
+		if v < 1 || v > most {
+			bad("%s %d is outside 1 to %d", name, v, most)
+		}
+	}
+	size("vocab", c.Vocab, maxWidth*16)
+	size("emsize", c.EmSize, maxWidth)
+	size("nhid", c.Hidden, maxWidth)
+	size("nlayers", c.Layers, 1024)
+	for _, d := range []struct {
+		name string
+		p    float64
+	}{{"dropout_input", c.DropoutInput}, {"dropout_layer", c.DropoutLayer}, {"dropout_output", c.DropoutOutput}, {"dropout_weight", c.DropoutWeight}} {
+		if !(d.p >= 0 && d.p < 1) {
+			bad("%s %v is outside [0, 1)", d.name, d.p)
+		}
+	}
+	if len(errs) > 0 {
+		return fmt.Errorf("lm: config: %w", errors.Join(errs...))
+	}
+	return nil
+}
+
+func (c Config) validateRecurrent(bad func(string, ...any)) {
 	switch c.Cell {
 	case RNN, LSTM, LSTMNoG, GRU:
 	default:
@@ -133,27 +181,24 @@ func (c Config) Validate() error {
 	case c.Bias == "one" && c.Cell == GRU && c.GRUReset == "after":
 		bad("bias one does not go with gru_reset after, which has two by definition; take gru_reset before")
 	}
-	size := func(name string, v, most int) {
-		if v < 1 || v > most {
-			bad("%s %d is outside 1 to %d", name, v, most)
+}
+
+// foreign reports the fields that belong to other kinds.
+func (c Config) foreign(bad func(string, ...any)) {
+	for _, f := range []struct {
+		name, kind string
+		given      bool
+	}{
+		{"cell", KindRecurrent, c.Cell != ""}, {"nonlinearity", KindRecurrent, c.Nonlinearity != ""},
+		{"gru_reset", KindRecurrent, c.GRUReset != ""}, {"bias", KindRecurrent, c.Bias != ""},
+		{"norm", KindRecurrent, c.Norm != NoNorm}, {"residual", KindRecurrent, c.Residual},
+		{"dropout_weight", KindRecurrent, c.DropoutWeight != 0},
+		{"order", KindFFN, c.Order != 0},
+	} {
+		if f.given && f.kind != c.Kind {
+			bad("%s belongs to kind %s, not %s", f.name, f.kind, c.Kind)
 		}
 	}
-	size("vocab", c.Vocab, maxWidth*16)
-	size("emsize", c.EmSize, maxWidth)
-	size("nhid", c.Hidden, maxWidth)
-	size("nlayers", c.Layers, 1024)
-	for _, d := range []struct {
-		name string
-		p    float64
-	}{{"dropout_input", c.DropoutInput}, {"dropout_layer", c.DropoutLayer}, {"dropout_output", c.DropoutOutput}, {"dropout_weight", c.DropoutWeight}} {
-		if !(d.p >= 0 && d.p < 1) {
-			bad("%s %v is outside [0, 1)", d.name, d.p)
-		}
-	}
-	if len(errs) > 0 {
-		return fmt.Errorf("lm: config: %w", errors.Join(errs...))
-	}
-	return nil
 }
 
 // gates is the number of gate blocks in one layer's weights.
@@ -195,15 +240,11 @@ func (c Config) normParams() int64 {
 func (c Config) Params() int64 {
 	c = c.withDefaults()
 	v, e, h := int64(c.Vocab), int64(c.EmSize), int64(c.Hidden)
-	biases := int64(2)
-	if c.Bias == "one" {
-		biases = 1
-	}
 	n := v * e
-	in := e
-	for range c.Layers {
-		n += int64(c.gates())*h*(in+h+biases) + c.normParams()
-		in = h
+	if c.Kind == KindFFN {
+		n += c.ffnWeights() + int64(c.Layers)*h
+	} else {
+		n += c.recurrentParams()
 	}
 	if c.projected() {
 		n += e * h
@@ -214,24 +255,52 @@ func (c Config) Params() int64 {
 	return n + v
 }
 
+func (c Config) recurrentParams() int64 {
+	in, h, n := int64(c.EmSize), int64(c.Hidden), int64(0)
+	biases := int64(2)
+	if c.Bias == "one" {
+		biases = 1
+	}
+	for range c.Layers {
+		n += int64(c.gates())*h*(in+h+biases) + c.normParams()
+		in = h
+	}
+	return n
+}
+
 // MultiplyAdds counts the multiply-adds of one token's forward products; a
 // training step costs three times as many.
 func (c Config) MultiplyAdds() int64 {
 	c = c.withDefaults()
-	e, h := int64(c.EmSize), int64(c.Hidden)
-	n, in := int64(0), e
-	for range c.Layers {
-		n += int64(c.gates()) * h * (in + h)
-		in = h
+	n := int64(0)
+	if c.Kind == KindFFN {
+		n = c.ffnWeights()
+	} else {
+		n = c.recurrentWeights()
 	}
 	if c.projected() {
-		n += e * h
+		n += int64(c.EmSize) * int64(c.Hidden)
 	}
 	return n + int64(c.Vocab)*int64(c.headWidth())
 }
 
-// String is the short name of the architecture, such as "LSTM 2x256".
+// recurrentWeights counts those of the cells' products.
+func (c Config) recurrentWeights() int64 {
+	in, h, n := int64(c.EmSize), int64(c.Hidden), int64(0)
+	for range c.Layers {
+		n += int64(c.gates()) * h * (in + h)
+		in = h
+	}
+	return n
+}
+
+// String is the short name of the architecture, such as "LSTM 2x256" or
+// "FFN 1x256, order 5".
 func (c Config) String() string {
+	c = c.withDefaults()
+	if c.Kind == KindFFN {
+		return fmt.Sprintf("FFN %dx%d, order %d", c.Layers, c.Hidden, c.Order)
+	}
 	return fmt.Sprintf("%s %dx%d", strings.ToUpper(string(c.Cell)), c.Layers, c.Hidden)
 }
 

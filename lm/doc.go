@@ -1,5 +1,7 @@
-// Package lm holds recurrent language models: an embedding, a stack of
-// recurrent blocks and a softmax head, with one Config that rebuilds them.
+// Package lm holds neural language models: an embedding, a stack of blocks and
+// a softmax head, with one Config that rebuilds them. The blocks are recurrent
+// cells, or hidden layers over a window of the last tokens (kind ffn, Bengio et
+// al. 2003).
 //
 // A [Model] is a list of blocks from package nn. Training runs it over windows
 // of T tokens in B lanes: [Model.Loss] walks the list forwards and leaves on a
@@ -16,7 +18,8 @@
 // A model lives in a folder: config.json and model.safetensors, whose tensors
 // carry PyTorch's names (encoder.weight, rnn.weight_ih_l0, ..., decoder.bias),
 // so that a module made of nn.Embedding, nn.LSTM (GRU, RNN) and nn.Linear
-// loads it with load_state_dict(strict=True).
+// loads it with load_state_dict(strict=True). The hidden layers of kind ffn are
+// hidden.0.weight, hidden.0.bias and so on, as a ModuleList of nn.Linear.
 //
 // # Errors
 //

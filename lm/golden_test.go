@@ -16,8 +16,11 @@ import (
 )
 
 // golden is ten optimizer steps of a whole model as PyTorch made them in
-// float64; bench/golden/torch_training.py says what the fields mean.
+// float64; bench/golden/torch_training.py and torch_kinds.py say what the fields
+// mean.
 type golden struct {
+	Kind                  string
+	Order                 int
 	Cell, Reset, Bias     string
 	ReLU                  bool
 	Vocab, EmSize, Hidden int
@@ -37,6 +40,7 @@ type golden struct {
 	Weights      map[string]goldenArray
 	Losses       []float64
 	Norms        []float64
+	Grads        map[string]goldenArray
 	Final        map[string]goldenArray
 	Averages     map[string]goldenArray
 	FinalState   map[string]goldenArray `json:"final_state"`
@@ -67,6 +71,7 @@ func readGolden(t *testing.T, path string) golden {
 func (g golden) model(t *testing.T) *lm.Model {
 	t.Helper()
 	cfg := lm.Config{
+		Kind: g.Kind, Order: g.Order,
 		Cell: lm.Cell(g.Cell), GRUReset: g.Reset, Bias: g.Bias, Vocab: g.Vocab,
 		EmSize: g.EmSize, Hidden: g.Hidden, Layers: g.Layers, Tied: g.Tied,
 	}
@@ -143,6 +148,11 @@ func (g golden) replay(t *testing.T, pool *parallel.Pool) {
 		if n != counted {
 			t.Errorf("step %d: %d targets counted, want %d", k+1, n, counted)
 		}
+		if k == 0 && g.Grads != nil {
+			for _, p := range m.Params() {
+				near(t, "gradient of "+p.Name, widen(p.Grad), g.Grads[p.Name].Data)
+			}
+		}
 		near(t, fmt.Sprintf("loss of step %d", k+1), []float64{sum / float64(n)}, g.Losses[k:k+1])
 		norm := optim.GlobalNorm(pool, params)
 		near(t, fmt.Sprintf("gradient norm of step %d", k+1), []float64{norm}, g.Norms[k:k+1])
@@ -160,11 +170,22 @@ func (g golden) replay(t *testing.T, pool *parallel.Pool) {
 	}
 }
 
-// compareState compares the recurrent state after the last window.
+// compareState compares the state after the last window.
 func (g golden) compareState(t *testing.T, m *lm.Model, s *lm.State) {
 	t.Helper()
 	parts := m.StateParts(s)
 	at := 0
+	for at < len(parts) && g.Kind != "" {
+		want, ok := g.FinalState[fmt.Sprintf("part_%d", at)]
+		if !ok {
+			break
+		}
+		near(t, fmt.Sprintf("part %d of the final state", at), widen(parts[at].Values), want.Data)
+		at++
+	}
+	if g.Kind != "" && at != len(g.FinalState) {
+		t.Errorf("%d parts of state compared, the fixture has %d", at, len(g.FinalState))
+	}
 	for layer := range g.Layers {
 		for _, part := range []string{"h", "c"} {
 			want, ok := g.FinalState[fmt.Sprintf("%s_l%d", part, layer)]
@@ -213,8 +234,8 @@ func near(t *testing.T, what string, got, want []float64) {
 // every step, and the weights, averages and state at the end.
 func TestGoldenTraining(t *testing.T) {
 	paths, err := filepath.Glob("testdata/train_*.json")
-	if err != nil || len(paths) != 4 {
-		t.Fatalf("%d fixtures, want 4 (%v)", len(paths), err)
+	if err != nil || len(paths) != 5 {
+		t.Fatalf("%d fixtures, want 5 (%v)", len(paths), err)
 	}
 	pool := parallel.New(2)
 	defer pool.Close()

@@ -6,7 +6,7 @@ import (
 	"github.com/refrain-lm/refrain/nn"
 )
 
-// Model is a recurrent language model. Its weights are read-only to every
+// Model is a neural language model. Its weights are read-only to every
 // method but [Model.Backward] (which touches gradients and the running statistics
 // of batch norms alone),
 // [Model.SetTensors] and [Model.DropWeights], so one model serves any number of
@@ -50,14 +50,14 @@ func build(cfg Config) (*Model, error) {
 	table := nn.NewParam("encoder.weight", cfg.Vocab, cfg.EmSize)
 	m.embed = nn.NewEmbedding(table)
 	m.add(m.dropout(cfg.DropoutInput, cfg.EmSize))
-	in := cfg.EmSize
-	for l := range cfg.Layers {
-		m.addLayer(l, in)
-		in = cfg.Hidden
+	if cfg.Kind == KindFFN {
+		m.addFFN()
+	} else {
+		m.addRecurrent()
 	}
-	m.add(m.dropout(cfg.DropoutOutput, in))
+	m.add(m.dropout(cfg.DropoutOutput, cfg.Hidden))
 	if cfg.projected() {
-		m.add(nn.NewLinear("proj", in, cfg.EmSize, false))
+		m.add(nn.NewLinear("proj", cfg.Hidden, cfg.EmSize, false))
 	}
 	weight := table
 	if !cfg.Tied {
@@ -69,6 +69,15 @@ func build(cfg Config) (*Model, error) {
 		m.drop = nn.NewWeightDrop(cfg.DropoutWeight, m.params)
 	}
 	return m, nil
+}
+
+// addRecurrent adds the stack of cells.
+func (m *Model) addRecurrent() {
+	in := m.cfg.EmSize
+	for l := range m.cfg.Layers {
+		m.addLayer(l, in)
+		in = m.cfg.Hidden
+	}
 }
 
 // addLayer adds recurrent layer number l with what belongs to it: dropout of its
@@ -178,7 +187,7 @@ func (m *Model) RestoreWeights(mode nn.Mode) {
 	}
 }
 
-// State is the recurrent state of B lanes, a part list for each block.
+// State is what B lanes carry from window to window, a part list for each block.
 type State struct {
 	B      int
 	parts  []nn.State

@@ -39,6 +39,9 @@ var shapes = []struct {
 	{"lstm batch norm", lm.Config{Cell: lm.LSTM, Norm: "batch", Vocab: 13, EmSize: 6, Hidden: 7, Layers: 2}},
 	{"lstm recurrent batch norm", lm.Config{Cell: lm.LSTM, Norm: "recurrent-batch", Vocab: 13, EmSize: 6, Hidden: 7, Layers: 2}},
 	{"residual", lm.Config{Cell: lm.LSTM, Norm: "batch", Residual: true, Vocab: 13, EmSize: 6, Hidden: 7, Layers: 3, DropoutLayer: 0.3}},
+	{"ffn", lm.Config{Kind: lm.KindFFN, Vocab: 13, EmSize: 6, Hidden: 7}},
+	{"ffn bigram", lm.Config{Kind: lm.KindFFN, Order: 2, Vocab: 13, EmSize: 6, Hidden: 7}},
+	{"ffn deep", lm.Config{Kind: lm.KindFFN, Order: 4, Vocab: 13, EmSize: 5, Hidden: 9, Layers: 3, Tied: true, DropoutInput: 0.2, DropoutLayer: 0.3, DropoutOutput: 0.4}},
 }
 
 func newModel(t testing.TB, cfg lm.Config) *lm.Model {

@@ -36,6 +36,17 @@ var cells = []blockCase{
 	{"gru-layer-norm", func(in, h int) block { return nn.NewLayerNormGRU("rnn", 0, in, h) }},
 }
 
+// remembering is every other layer that carries a state from window to window.
+var remembering = []blockCase{
+	{"window-1", func(in, out int) block { return nn.NewWindow(in, 1) }},
+	{"window-2", func(in, out int) block { return nn.NewWindow(in, 2) }},
+	{"window-4", func(in, out int) block { return nn.NewWindow(in, 4) }},
+}
+
+// stateful is every layer whose windows may be cut anywhere and whose lanes
+// are independent, in training too.
+var stateful = append(remembering, cells...)
+
 // batchCells normalise over their lanes in training, so they keep the
 // invariants of cells only in evaluation.
 var batchCells = []blockCase{
@@ -69,7 +80,9 @@ var blocks = append(append([]blockCase{
 	{"residual", func(in, out int) block {
 		return nn.NewResidual(nn.NewDropout(0.4, false, in, 3), nn.NewGRU("rnn", 0, in, in, nn.TwoBiases, nn.ResetAfter))
 	}},
-}, cells...), batchCells...)
+	{"tanh", func(in, out int) block { return nn.NewActivation(nn.Tanh, in) }},
+	{"relu", func(in, out int) block { return nn.NewActivation(nn.ReLU, in) }},
+}, stateful...), batchCells...)
 
 // random returns n numbers from [-r, r).
 func random(seed uint64, n int, r float64) []float32 {
@@ -195,10 +208,11 @@ func TestStepsOfManyLanes(t *testing.T) {
 }
 
 func TestWindowMayBeCutAnywhere(t *testing.T) {
-	const steps, lanes, in, h = 6, 3, 6, 19
-	for _, c := range append(batchCells, cells...) {
+	const steps, lanes, h = 6, 3, 19
+	for _, c := range append(batchCells, stateful...) {
 		t.Run(c.name, func(t *testing.T) {
-			l := c.build(in, h)
+			l := c.build(6, h)
+			in := l.InSize()
 			x := random(9, steps*lanes*in, 1)
 			var tape nn.Tape
 			whole := randomState(l, lanes)
@@ -218,10 +232,11 @@ func TestWindowMayBeCutAnywhere(t *testing.T) {
 
 // A lane must not see its neighbours: forward and in the gradient of its input.
 func TestLanesAreIndependent(t *testing.T) {
-	const steps, lanes, in, h = 4, 5, 6, 19
-	for _, c := range cells {
+	const steps, lanes = 4, 5
+	for _, c := range stateful {
 		t.Run(c.name, func(t *testing.T) {
-			l := c.build(in, h)
+			l := c.build(6, 19)
+			in, h := l.InSize(), l.OutSize()
 			x, dy := random(9, steps*lanes*in, 1), random(10, steps*lanes*h, 1)
 			y, dx, _ := runWindow(l, nn.Mode{Train: true}, steps, lanes, x, dy)
 			for lane := range lanes {

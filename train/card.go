@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/refrain-lm/refrain/lm"
 	"github.com/refrain-lm/refrain/ngram"
 )
 
@@ -18,7 +19,7 @@ func (j *Job) card(w io.Writer, out Outcome) error {
 	if p.Ngram != nil {
 		fmt.Fprintf(&b, "# %s\n\nInterpolated modified Kneser-Ney, %s tokens (vocabulary %d).\n\n", p.Ngram, j.tok.Kind(), p.Ngram.Vocab)
 	} else {
-		fmt.Fprintf(&b, "# %s\n\n%s, %d parameters, %s tokens (vocabulary %d), float32.\n\n", p.Model, strings.ToUpper(string(p.Model.Cell)), p.Params, j.tok.Kind(), p.Model.Vocab)
+		fmt.Fprintf(&b, "# %s\n\n%s, %d parameters, %s tokens (vocabulary %d), float32.\n\n", p.Model, architecture(p.Model), p.Params, j.tok.Kind(), p.Model.Vocab)
 	}
 	fmt.Fprintf(&b, "## Data\n\n| text | bytes | SHA-256 |\n|---|---|---|\n")
 	for _, s := range p.Data.Sources {
@@ -48,6 +49,14 @@ func reach(c ngram.Config) string {
 		return "contexts across lines"
 	}
 	return "a line being a sentence"
+}
+
+// architecture is the cell of a recurrent model, the kind of another.
+func architecture(c lm.Config) string {
+	if c.Kind == lm.KindFFN {
+		return "feed-forward network"
+	}
+	return strings.ToUpper(string(c.Cell))
 }
 
 // version is the program's module version.

@@ -36,11 +36,12 @@
 //  2. Speed, for a budget in time: one layer of 256 units is trained for a
 //     sixtieth of the time, 2 s at most. The fastest third of its steps counts, so
 //     that a burst of other work does not shrink the plan.
-//  3. Size: one layer with √(operations/60) recurrent weights, at the nearest of a
+//  3. Size: one layer with √(operations/60) weights, at the nearest of a
 //     few widths from 32 to 1536; operations are the floating-point operations
 //     that the rest of the budget can spend on training. That is the shape of
 //     compute-optimal scaling (Hoffmann et al. 2022) with a constant fitted on
-//     small texts. Embeddings are 64 wide; for words 256 and tied.
+//     small texts. Embeddings are 64 wide; for words 256 and tied. The same rule
+//     gives --model ffn its width; its order is 5 for words, 12 for characters.
 //  4. Learning: Adam at 0.004·√(256/units), a quarter of it for rnn, warmed up over
 //     3 % of the run and cooled down to zero over its last 60 %; gradients clipped to
 //     norm 1; the more passes over the text, the more dropout of outputs and of

@@ -123,12 +123,14 @@ func TestStoppedRunGoesOnToTheBit(t *testing.T) {
 	batchNorm, recurrentNorm := small, small
 	batchNorm.Norm = lm.BatchNorm
 	recurrentNorm.Norm, recurrentNorm.Cell = lm.RecurrentBatchNorm, lm.LSTM
+	ffn := lm.Config{Kind: lm.KindFFN, Order: 4, Vocab: 10, EmSize: 8, Hidden: 16, DropoutOutput: 0.1}
 	for _, c := range []struct {
 		name, optimizer string
 		small           lm.Config
 	}{
 		{"sgd", "sgd", small}, {"asgd", "asgd", small}, {"adam", "adam", small},
 		{"batch norm", "adam", batchNorm}, {"recurrent batch norm", "adam", recurrentNorm},
+		{"ffn", "adam", ffn},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o, small := options(), c.small

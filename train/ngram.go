@@ -26,30 +26,6 @@ var ngramFlags = map[string]bool{
 	"model": true, "order": true, "across-lines": true, "time": true, "seed": true, "threads": true, "precision": true,
 }
 
-// GoesWith reports whether the flag means something to a model of that kind.
-func (f Flag) GoesWith(model string) bool {
-	if model == ngram.Kind {
-		return ngramFlags[f.Name]
-	}
-	return f.Name != "order" && f.Name != "across-lines"
-}
-
-// validateNgram refuses flags of other kinds of model. What stands in a config
-// file or in the environment may serve many runs, and is passed over.
-func (s Settings) validateNgram(bad func(string, ...any)) {
-	for _, f := range flags {
-		origin := s.Origin[f.Name]
-		if origin == "env" || origin == "config" || !s.Given(f.Name) || f.GoesWith(s.Model) {
-			continue
-		}
-		if s.Model == ngram.Kind {
-			bad("--%s means nothing to --model ngram, which counts; leave it out", f.Name)
-		} else {
-			bad("--%s goes with --model ngram", f.Name)
-		}
-	}
-}
-
 // prepareNgram completes the plan of an n-gram model.
 func (j *Job) prepareNgram(on func(Event)) error {
 	p := &j.plan

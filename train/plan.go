@@ -122,10 +122,7 @@ func (p Plan) Memory() int64 {
 	if p.Settings.Average > 0 {
 		perParam += 4
 	}
-	act := int64(p.Model.EmSize)*3 + int64(p.Model.Layers)*int64(p.Model.Hidden)*10
-	if p.Model.Norm != lm.NoNorm {
-		act *= 3
-	}
+	act := activations(p.Model)
 	return 12e6 + p.Params*perParam + p.TokensPerStep()*act*4 + 128*int64(p.Model.Vocab)*4 + validLanes*validWindow*act*4
 }
 
@@ -168,14 +165,18 @@ func (s Settings) tokenizerOptions() tokenizer.Options {
 // many tokens.
 func (s Settings) ModelConfig(vocab int) lm.Config {
 	c := lm.Config{
-		Version: lm.Version, Kind: lm.KindRecurrent, Cell: lm.Cell(s.Cell), Bias: s.Bias,
+		Version: lm.Version, Kind: s.kind(),
 		Vocab: vocab, EmSize: s.EmSize, Hidden: s.Hidden, Layers: s.Layers, Tied: s.Tied,
-		DropoutInput: s.DropoutInput, DropoutLayer: s.DropoutLayer, DropoutOutput: s.DropoutOutput, DropoutWeight: s.DropoutWeight, Variational: s.Variational,
+		DropoutInput: s.DropoutInput, DropoutLayer: s.DropoutLayer, DropoutOutput: s.DropoutOutput, Variational: s.Variational,
 	}
+	if c.Kind == lm.KindFFN {
+		c.Order = s.Order
+		return c
+	}
+	c.Cell, c.Bias, c.Residual, c.DropoutWeight = lm.Cell(s.Cell), s.Bias, s.Residual, s.DropoutWeight
 	if s.Norm != "none" {
 		c.Norm = lm.Norm(s.Norm)
 	}
-	c.Residual = s.Residual
 	switch c.Cell {
 	case lm.RNN:
 		c.Nonlinearity = s.Nonlinearity
@@ -216,33 +217,33 @@ func (p Plan) options(windows int64) Options {
 // chooseModel fills in the architecture for a budget of so many training
 // floating-point operations.
 //
-// The rule: one layer, with as many recurrent weights as the budget can train
+// The rule: one layer, with as many weights in it as the budget can train
 // — √(operations/60), the shape of compute-optimal scaling with a constant
 // fitted on small texts — at the nearest of a few widths.
 func (s *Settings) chooseModel(operations float64) {
+	want := math.Sqrt(operations / 60)
+	if s.kind() == lm.KindFFN {
+		s.chooseFFN(want)
+	} else {
+		s.chooseCells(want)
+	}
+	s.choose("emsize", strconv.Itoa(embeddingFor(s.Tokenizer, s.Hidden)))
+	if s.Tokenizer == "word" {
+		s.choose("tied", "true")
+	}
+}
+
+// chooseCells is chooseModel for recurrent layers.
+func (s *Settings) chooseCells(want float64) {
 	layers := "1"
 	if s.Residual {
 		layers = "2"
 	}
 	s.choose("nlayers", layers)
 	gates := map[string]float64{"lstm": 4, "lstm-nog": 3, "gru": 3, "rnn": 1}[s.Cell]
-	want := math.Sqrt(operations/60) / gates
-	best, bestDist := 0, math.Inf(1)
-	for _, h := range []int{32, 48, 64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536} {
-		e := float64(embeddingFor(s.Tokenizer, h))
-		have := float64(h) * (e + float64(h))
-		for l := 1; l < s.Layers; l++ {
-			have += 2 * float64(h) * float64(h)
-		}
-		if d := math.Abs(math.Log(have / want)); d < bestDist {
-			best, bestDist = h, d
-		}
-	}
-	s.choose("nhid", strconv.Itoa(best))
-	s.choose("emsize", strconv.Itoa(embeddingFor(s.Tokenizer, s.Hidden)))
-	if s.Tokenizer == "word" {
-		s.choose("tied", "true")
-	}
+	s.choose("nhid", strconv.Itoa(nearestWidth(want/gates, func(h float64) float64 {
+		return h * (float64(embeddingFor(s.Tokenizer, int(h))) + h + 2*h*float64(s.Layers-1))
+	})))
 }
 
 // embeddingFor is the embedding width that goes with a hidden width:
@@ -295,7 +296,9 @@ func (s *Settings) chooseLearning(passes float64) {
 	s.choose("weight-decay", "0")
 	s.choose("average", "0")
 	drop := dropoutFor(passes)
-	s.choose("dropout-weight", format(drop))
+	if s.kind() == lm.KindRecurrent {
+		s.choose("dropout-weight", format(drop))
+	}
 	if s.Given("dropout") {
 		drop = s.Dropout
 	}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/refrain-lm/refrain/internal/typo"
-	"github.com/refrain-lm/refrain/ngram"
 )
 
 // Settings is what one asks of a training run, a field for each flag of the
@@ -117,10 +116,10 @@ var flags = []Flag{
 	{"lower", "Text", "lower-case the text", "false", func(s *Settings) any { return &s.Lower }},
 	{"normalize", "Text", "Unicode form: NFC, NFKC, NFD, NFKD", "none", func(s *Settings) any { return &s.Normalize }},
 
-	{"model", "Model", "kind of model: recurrent, or ngram (Kneser-Ney)", "recurrent", func(s *Settings) any { return &s.Model }},
-	{"nlayers", "Model", "recurrent layers", "", func(s *Settings) any { return &s.Layers }},
+	{"model", "Model", "kind of model: recurrent, ffn (feed-forward n-gram), or ngram (Kneser-Ney)", "recurrent", func(s *Settings) any { return &s.Model }},
+	{"nlayers", "Model", "hidden layers", "", func(s *Settings) any { return &s.Layers }},
 	{"nhid", "Model", "hidden units a layer", "", func(s *Settings) any { return &s.Hidden }},
-	{"order", "Model", "of ngram: tokens of the longest n-gram; 1 is the unigram", "", func(s *Settings) any { return &s.Order }},
+	{"order", "Model", "of ngram and ffn: tokens of the longest n-gram, the predicted one among them", "", func(s *Settings) any { return &s.Order }},
 	{"across-lines", "Model", "of ngram: contexts run on across line ends", "", func(s *Settings) any { return &s.AcrossLines }},
 	{"emsize", "Model", "width of the embedding", "", func(s *Settings) any { return &s.EmSize }},
 	{"tied", "Model", "the decoder shares the embedding's weights", "false", func(s *Settings) any { return &s.Tied }},
@@ -337,7 +336,7 @@ func (s Settings) Validate() error {
 	oneOf("tokenizer", s.Tokenizer, "byte", "char", "word")
 	oneOf("words", s.Words, "whitespace", "punct")
 	oneOf("normalize", s.Normalize, "none", "NFC", "NFKC", "NFD", "NFKD")
-	oneOf("model", s.Model, "recurrent", ngram.Kind)
+	oneOf("model", s.Model, Kinds()...)
 	oneOf("cell", s.Cell, "rnn", "lstm", "lstm-nog", "gru")
 	oneOf("nonlinearity", s.Nonlinearity, "tanh", "relu")
 	oneOf("gru-reset", s.GRUReset, "before", "after")
@@ -355,7 +354,7 @@ func (s Settings) Validate() error {
 	if s.Given("time") && s.Time < time.Second {
 		bad("--time %v: a run needs a second at least", s.Time)
 	}
-	s.validateNgram(bad)
+	s.validateKind(bad)
 	if s.Given("words") && s.Tokenizer != "word" {
 		bad("--words goes with --tokenizer word")
 	}
@@ -385,6 +384,7 @@ func (s Settings) Validate() error {
 }
 
 func (s Settings) validateRanges(bad func(string, ...any)) {
+	minOrder, maxOrder := s.orders()
 	for _, c := range []struct {
 		name     string
 		v        float64
@@ -399,7 +399,7 @@ func (s Settings) validateRanges(bad func(string, ...any)) {
 		{"average", s.Average, 0, 1}, {"state-reset", s.StateReset, 0, 1.0000001}, {"lr-decay", s.LRDecay, 1e-9, 1.0000001}, {"lr-hold", s.LRHold, 0, 1e9},
 		{"epochs", s.Epochs, 1e-9, 1e9}, {"steps", float64(s.Steps), 1, 1e15},
 		{"nhid", float64(s.Hidden), 1, 1 << 20}, {"emsize", float64(s.EmSize), 1, 1 << 20},
-		{"nlayers", float64(s.Layers), 1, 1025}, {"order", float64(s.Order), 1, ngram.MaxOrder + 1}, {"bptt", float64(s.BPTT), 1, 1 << 20},
+		{"nlayers", float64(s.Layers), 1, 1025}, {"order", float64(s.Order), minOrder, maxOrder + 1}, {"bptt", float64(s.BPTT), 1, 1 << 20},
 		{"batch-size", float64(s.BatchSize), 1, 1 << 20}, {"min-count", float64(s.MinCount), 1, 1e12},
 		{"vocab-size", float64(s.VocabSize), 0, 1 << 24}, {"valid-every", float64(s.ValidEvery), 1, 1e15},
 		{"save-every", float64(s.SaveEvery), 1, 1e15}, {"patience", float64(s.Patience), 0, 1e9},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -145,5 +146,36 @@ func TestRecipesAreWhole(t *testing.T) {
 				t.Errorf("%s: the plan chose --%s %s", name, f.Name, f.Value(p.Settings))
 			}
 		}
+	}
+}
+
+// TestFlagsOfOtherKinds wants a flag of another kind of model to be refused, in
+// one line that names both.
+func TestFlagsOfOtherKinds(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		s    train.Settings
+		want string // "": fits
+	}{
+		{"cell of ffn", train.Settings{Model: "ffn", Cell: "gru"}, "--cell goes with --model recurrent, this is --model ffn"},
+		{"norm of ffn", train.Settings{Model: "ffn", Norm: "layer"}, "--norm goes with --model recurrent"},
+		{"order of recurrent", train.Settings{Order: 3}, "--order goes with --model ffn or ngram, this is --model recurrent"},
+		{"order of one", train.Settings{Model: "ffn", Order: 1}, "--order 1: outside [2"},
+		{"order of ffn", train.Settings{Model: "ffn", Order: 3}, ""},
+		{"misspelt", train.Settings{Model: "fnn"}, "did you mean ffn?"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			in := train.Input{Sources: []data.Source{data.Text("prose", []byte(prose(200)))}, Out: filepath.Join(t.TempDir(), "run"), DryRun: true}
+			c.s.Steps = 5
+			j, err := train.Prepare(context.Background(), c.s, in, nil)
+			if c.want == "" {
+				if err != nil {
+					t.Fatal(err)
+				}
+				j.Close()
+			} else if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "\n") {
+				t.Errorf("error %v, want one line with %q", err, c.want)
+			}
+		})
 	}
 }

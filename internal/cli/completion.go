@@ -16,7 +16,7 @@ var valuesOf = map[string][]string{
 	"cell": {"rnn", "lstm", "lstm-nog", "gru"}, "gru-reset": {"before", "after"}, "nonlinearity": {"tanh", "relu"}, "bias": {"one", "two"},
 	"init": {"refrain", "pytorch", "keras", "uniform"}, "optimizer": {"adam", "adamw", "sgd", "asgd"}, "loss": {"mean", "sum"},
 	"schedule": {"constant", "zaremba", "cosine", "one-cycle", "wsd", "plateau"}, "precision": {"auto", "float32"},
-	"recipe": append([]string{"none"}, train.RecipeNames()...), "model": {"recurrent", "ngram"}, "color": {"auto", "always", "never"},
+	"recipe": append([]string{"none"}, train.RecipeNames()...), "model": train.Kinds(), "color": {"auto", "always", "never"},
 }
 
 // completeValues offers flags' values, and folders where a model is wanted.

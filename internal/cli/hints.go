@@ -39,6 +39,7 @@ var peerNames = map[string]string{
 	"val": "valid", "dev": "valid", "validation": "valid", "validate": "valid", "validation-file": "valid", "eval-file": "valid", "val-file": "valid",
 	"save-interval": "save-every", "save-steps": "save-every", "checkpoint-every": "save-every", "save-freq": "save-every",
 	"eval-every": "valid-every", "eval-interval": "valid-every", "eval-val-every": "valid-every", "validate-interval": "valid-every", "eval-steps": "valid-every",
+	"n-gram": "order", "ngram": "order", "ngram-order": "order", "n-order": "order",
 	"early-stopping": "patience", "early-stop": "patience", "num-threads": "threads", "nthreads": "threads", "jobs": "threads", "workers": "threads", "num-workers": "threads", "t": "threads",
 	"dtype": "precision", "fp16": "precision", "bf16": "precision", "amp": "precision", "preset": "recipe", "budget": "time", "duration": "time", "max-time": "time", "timeout": "time",
 	"tokeniser": "tokenizer", "level": "tokenizer", "vocab": "vocab-size", "vocabulary-size": "vocab-size", "max-vocab": "vocab-size",

@@ -124,6 +124,9 @@ func (a *app) sayModel(i *inspected) {
 	if c.Cell == lm.GRU {
 		parts = append(parts, "reset "+c.GRUReset)
 	}
+	if c.Kind == lm.KindFFN {
+		parts = append(parts, fmt.Sprintf("reads the last %d tokens", c.Order-1))
+	}
 	if c.Nonlinearity != "" {
 		parts = append(parts, c.Nonlinearity)
 	}

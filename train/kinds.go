@@ -1,0 +1,107 @@
+package train
+
+import (
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/ngram"
+)
+
+// Kinds lists the kinds of model that train makes.
+func Kinds() []string { return append(lm.Kinds(), ngram.Kind) }
+
+// kindsOf says which kinds of model a flag goes with; a flag that is not here
+// goes with all but an n-gram model.
+var kindsOf = map[string][]string{
+	"cell": {lm.KindRecurrent}, "nonlinearity": {lm.KindRecurrent}, "gru-reset": {lm.KindRecurrent}, "bias": {lm.KindRecurrent},
+	"forget-bias": {lm.KindRecurrent}, "norm": {lm.KindRecurrent}, "residual": {lm.KindRecurrent}, "dropout-weight": {lm.KindRecurrent},
+	"order": {lm.KindFFN, ngram.Kind}, "across-lines": {ngram.Kind},
+}
+
+// GoesWith reports whether the flag means something to a model of that kind.
+func (f Flag) GoesWith(model string) bool {
+	if model == ngram.Kind {
+		return ngramFlags[f.Name]
+	}
+	kinds := kindsOf[f.Name]
+	return kinds == nil || slices.Contains(kinds, Settings{Model: model}.kind())
+}
+
+// kind is the kind of model asked for.
+func (s Settings) kind() string {
+	if s.Model == "" {
+		return lm.KindRecurrent
+	}
+	return s.Model
+}
+
+// validateKind refuses flags of other kinds of model. What stands in a config
+// file or in the environment may serve many runs, and is passed over.
+func (s Settings) validateKind(bad func(string, ...any)) {
+	if !slices.Contains(Kinds(), s.kind()) {
+		return // told already
+	}
+	for _, f := range flags {
+		origin := s.Origin[f.Name]
+		if origin == "env" || origin == "config" || !s.Given(f.Name) || f.GoesWith(s.kind()) {
+			continue
+		}
+		if kinds := kindsOf[f.Name]; kinds != nil {
+			bad("--%s goes with --model %s, this is --model %s; leave one of them out", f.Name, strings.Join(kinds, " or "), s.kind())
+		} else {
+			bad("--%s means nothing to --model ngram, which counts; leave it out", f.Name)
+		}
+	}
+}
+
+// orders are the smallest and the largest order.
+func (s Settings) orders() (least, most float64) {
+	if s.Model == ngram.Kind {
+		return 1, ngram.MaxOrder
+	}
+	return 2, 1024
+}
+
+// widths are the hidden widths that a plan chooses from.
+var widths = []int{32, 48, 64, 96, 128, 192, 256, 384, 512, 640, 768, 1024, 1280, 1536}
+
+// nearestWidth is the width whose weights, as given, come nearest to want in
+// proportion.
+func nearestWidth(want float64, weights func(h float64) float64) int {
+	best, bestDist := 0, math.Inf(1)
+	for _, h := range widths {
+		if d := math.Abs(math.Log(weights(float64(h)) / want)); d < bestDist {
+			best, bestDist = h, d
+		}
+	}
+	return best
+}
+
+// chooseFFN is chooseModel for the feed-forward network, whose vectors of
+// order−1 tokens are the input of its first layer.
+func (s *Settings) chooseFFN(want float64) {
+	order := "5"
+	if s.Tokenizer != "word" {
+		order = "12" // letters say less than words
+	}
+	s.choose("order", order)
+	s.choose("nlayers", "1")
+	s.choose("nhid", strconv.Itoa(nearestWidth(want, func(h float64) float64 {
+		return h * (float64(s.Order-1)*float64(embeddingFor(s.Tokenizer, int(h))) + float64(s.Layers-1)*h)
+	})))
+}
+
+// activations counts the numbers that a window keeps of each token.
+func activations(c lm.Config) int64 {
+	act := int64(c.EmSize)*3 + int64(c.Layers)*int64(c.Hidden)*10
+	if c.Norm != lm.NoNorm {
+		act *= 3
+	}
+	if c.Kind == lm.KindFFN {
+		act += 2 * int64(c.Order-1) * int64(c.EmSize)
+	}
+	return act
+}
