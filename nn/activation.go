@@ -72,8 +72,11 @@ func (l *Activation) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	return dy
 }
 
-// Step maps one token of one lane: x [Width] to y [Width]. It allocates nothing.
-func (l *Activation) Step(_ State, x, y []float32) {
-	copy(y, x)
-	kernel.RNN(y, l.f == ReLU)
+// Step maps one token of each of b lanes: x [B,Width] to y [B,Width]. It
+// allocates nothing.
+func (l *Activation) Step(w *Worker, _ int, _ State, x, y []float32) {
+	lo, hi := w.share(len(y), kernel.PanelWidth)
+	copy(y[lo:hi], x[lo:hi])
+	kernel.RNN(y[lo:hi], l.f == ReLU)
+	w.wait()
 }

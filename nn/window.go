@@ -60,10 +60,7 @@ func (l *Window) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []flo
 	t.y = grow(t.y, t.rows()*n)
 	m.Pool.For(b, 1, func(lo, hi int) {
 		for lane := lo; lane < hi; lane++ {
-			var before []float32
-			if l.length > 1 {
-				before = at(s[0], lane, l.kept())
-			}
+			before := l.before(s, lane)
 			for step := range tt {
 				y := at(t.y, step*b+lane, n)
 				l.slide(before, at(x, step*b+lane, l.width), y)
@@ -71,6 +68,14 @@ func (l *Window) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []flo
 		}
 	})
 	return t.y
+}
+
+// before is what one lane has kept, nil for a length of 1.
+func (l *Window) before(s State, lane int) []float32 {
+	if l.length == 1 {
+		return nil
+	}
+	return at(s[0], lane, l.kept())
 }
 
 // slide writes one lane's window after x, and moves what is kept before it on.
@@ -104,12 +109,12 @@ func (l *Window) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	return t.dx
 }
 
-// Step feeds one token of one lane: x [Width] to y [length·Width]. It allocates
-// nothing.
-func (l *Window) Step(s State, x, y []float32) {
-	var before []float32
-	if l.length > 1 {
-		before = s[0]
+// Step feeds one token of each of b lanes: x [B,Width] to y [B,length·Width]. It
+// allocates nothing.
+func (l *Window) Step(w *Worker, b int, s State, x, y []float32) {
+	lo, hi := w.share(b, 1)
+	for lane := lo; lane < hi; lane++ {
+		l.slide(l.before(s, lane), at(x, lane, l.width), at(y, lane, l.OutSize()))
 	}
-	l.slide(before, x, y)
+	w.wait()
 }
