@@ -53,7 +53,7 @@ func (j *Job) encode(ctx context.Context, in Input, on func(Event)) error {
 	if in.Shared != "" {
 		return j.share(in.Shared)
 	}
-	learner, err := tokenizer.NewTrainer(j.plan.Settings.tokenizerOptions())
+	learner, err := tokenizer.NewTrainer(j.plan.Settings.TokenizerOptions())
 	if err != nil {
 		return err
 	}

@@ -149,8 +149,8 @@ func (p Plan) Disk() int64 {
 	return (p.Data.Train.Tokens+p.Data.Valid.Tokens)*width + p.Params*4*(1+keptCheckpoints*arrays) + 100e3
 }
 
-// tokenizerOptions are the tokenizer's part of the settings.
-func (s Settings) tokenizerOptions() tokenizer.Options {
+// TokenizerOptions are the tokenizer's part of the settings.
+func (s Settings) TokenizerOptions() tokenizer.Options {
 	o := tokenizer.Options{Kind: tokenizer.Kind(s.Tokenizer), MinCount: s.MinCount, VocabSize: s.VocabSize, Lower: s.Lower}
 	if s.Normalize != "none" {
 		o.Normalize = s.Normalize

@@ -75,7 +75,7 @@ func (s Settings) jobs() ([]job, error) {
 	}
 	for _, name := range s.Tasks {
 		for _, lag := range s.Lags {
-			for _, variant := range s.Cells {
+			for _, variant := range s.TaskVariants {
 				v, err := ParseVariant(variant)
 				if err != nil {
 					return nil, err

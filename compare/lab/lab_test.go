@@ -7,6 +7,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/refrain-lm/refrain/compare/lab"
 	"github.com/refrain-lm/refrain/data"
@@ -47,7 +48,7 @@ func TestParseVariant(t *testing.T) {
 // the symbol was shown; the plain cell, whose gradient is gone by then, guesses.
 func TestLongRecall(t *testing.T) {
 	res, err := lab.Run(context.Background(), nil, lab.Settings{
-		Tasks: []string{lab.Recall}, Lags: []int{100}, Cells: []string{"rnn+clip", "lstm+clip+forget=5"}, TaskSteps: 400, Hidden: 24,
+		Tasks: []string{lab.Recall}, Lags: []int{100}, TaskVariants: []string{"rnn+clip", "lstm+clip+forget=5"}, TaskSteps: 400, Hidden: 24,
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +76,7 @@ func corpus(t *testing.T) *lab.Corpus {
 func TestRun(t *testing.T) {
 	s := lab.Settings{
 		Variants: []string{"rnn", "gru+clip-value=0.001", "rnn+radius=3+clip", "lstm+layers=2+residual", "rnn+relu+radius=20"},
-		Tasks:    []string{lab.Adding, lab.Copy}, Lags: []int{3, 6}, Cells: []string{"gru+clip"},
+		Tasks:    []string{lab.Adding, lab.Copy}, Lags: []int{3, 6}, TaskVariants: []string{"gru+clip"},
 		Steps: 12, TaskSteps: 30, Hidden: 8, Window: 10, Batch: 4, Seeds: 2,
 	}
 	var told []string
@@ -145,5 +146,24 @@ func TestRunStops(t *testing.T) {
 	}
 	if _, err := lab.Run(context.Background(), nil, lab.Settings{Tasks: []string{"recal"}}, nil); err == nil || !strings.Contains(err.Error(), "did you mean recall?") {
 		t.Errorf("a task that is none: %v", err)
+	}
+}
+
+// TestFit: twice the time gives about twice the steps, in their proportion.
+func TestFit(t *testing.T) {
+	s := lab.Settings{Variants: []string{"rnn"}, TaskVariants: []string{"gru+clip"}, Lags: []int{5}, Hidden: 8, Window: 10, Batch: 4, Steps: 100, TaskSteps: 200}
+	fit := func(budget time.Duration) lab.Settings {
+		f, err := lab.Fit(context.Background(), corpus(t), s, budget)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	short, long := fit(10*time.Minute), fit(1000*time.Minute)
+	if short.Steps <= 100 || short.TaskSteps/short.Steps != 2 || long.Steps < 20*short.Steps {
+		t.Errorf("10 minutes: %d and %d steps; 1,000: %d", short.Steps, short.TaskSteps, long.Steps)
+	}
+	if none := fit(time.Millisecond); none.Steps != 20 || none.TaskSteps != 20 {
+		t.Errorf("a millisecond: %d and %d steps", none.Steps, none.TaskSteps)
 	}
 }

@@ -11,19 +11,19 @@ import (
 
 // Settings says what to try. Zero fields mean what their comments say.
 type Settings struct {
-	Variants  []string `json:"variants"`   // on text; none: TextVariants of DefaultCells
-	Tasks     []string `json:"tasks"`      // none: all; the word "none": none
-	Cells     []string `json:"cells"`      // variants on tasks; none: TaskVariants of DefaultCells
-	Lags      []int    `json:"lags"`       // of tasks; none: 10, 30 and 100
-	Steps     int64    `json:"steps"`      // of each run on text; 0: 400
-	TaskSteps int64    `json:"task_steps"` // most steps of each run on a task; 0: 1,000
-	Hidden    int      `json:"nhid"`       // units a layer; 0: 48
-	Window    int      `json:"bptt"`       // T on text, tokens; 0: 64
-	Batch     int      `json:"batch_size"` // lanes, and sequences a step; 0: 32
-	LR        float64  `json:"lr"`         // of Adam, constant; 0: 0.003
-	Seed      uint64   `json:"seed"`       // the first; 0: 1
-	Seeds     int      `json:"seeds"`      // runs on each task; 0: 1
-	Threads   int      `json:"threads"`    // runs side by side; 0: all cores; changes no bit
+	Variants     []string `json:"variants"`      // on text; none: TextVariants of DefaultCells
+	Tasks        []string `json:"tasks"`         // none: all; the word "none": none
+	TaskVariants []string `json:"task_variants"` // on tasks; none: TaskVariants of DefaultCells
+	Lags         []int    `json:"lags"`          // of tasks; none: 10, 30 and 100
+	Steps        int64    `json:"steps"`         // of each run on text; 0: 400
+	TaskSteps    int64    `json:"task_steps"`    // most steps of each run on a task; 0: 1,000
+	Hidden       int      `json:"nhid"`          // units a layer; 0: 48
+	Window       int      `json:"bptt"`          // T on text, tokens; 0: 64
+	Batch        int      `json:"batch_size"`    // lanes, and sequences a step; 0: 32
+	LR           float64  `json:"lr"`            // of Adam, constant; 0: 0.003
+	Seed         uint64   `json:"seed"`          // the first; 0: 1
+	Seeds        int      `json:"seeds"`         // runs on each task; 0: 1
+	Threads      int      `json:"threads"`       // runs side by side; 0: all cores; changes no bit
 }
 
 // DefaultCells are looked at where none are named.
@@ -40,8 +40,8 @@ func (s Settings) WithDefaults() Settings {
 	if slices.Equal(s.Tasks, []string{"none"}) {
 		s.Tasks = nil
 	}
-	if len(s.Cells) == 0 {
-		s.Cells = TaskVariants(DefaultCells())
+	if len(s.TaskVariants) == 0 {
+		s.TaskVariants = TaskVariants(DefaultCells())
 	}
 	if len(s.Lags) == 0 {
 		s.Lags = []int{10, 30, 100}
@@ -68,7 +68,7 @@ func set[T comparable](field *T, value T) {
 func (s Settings) Validate() error {
 	s = s.WithDefaults()
 	var errs []error
-	for _, list := range [][]string{s.Variants, s.Cells} {
+	for _, list := range [][]string{s.Variants, s.TaskVariants} {
 		for i, name := range list {
 			if _, err := ParseVariant(name); err != nil {
 				errs = append(errs, err)
