@@ -34,6 +34,11 @@ type InitConfig struct {
 	Name       Init     `json:"name,omitempty"`        // "" means InitRefrain
 	Range      float64  `json:"range,omitempty"`       // of InitUniform; 0 means 0.1
 	ForgetBias *float64 `json:"forget_bias,omitempty"` // sum of a forget gate's biases, nil: as the set has it
+	// Chrono, if not 0, is the longest lag in tokens that gates begin open for
+	// (Tallec and Ollivier 2018): biases of forget gates, and of the GRU's update
+	// gates, which keep as z, are log u, u uniform in [1,Chrono−1); those of an
+	// LSTM's input gates the same, negative.
+	Chrono float64 `json:"chrono,omitempty"`
 }
 
 // defaultRange is that of Zaremba et al.'s small model.
@@ -70,6 +75,12 @@ func (c InitConfig) Validate() error {
 	if f := c.ForgetBias; f != nil && (math.IsNaN(*f) || math.IsInf(*f, 0)) {
 		errs = append(errs, fmt.Errorf("forget bias %v is no number", *f))
 	}
+	if t := c.Chrono; t != 0 && !(t >= 2 && t <= 1e9) {
+		errs = append(errs, fmt.Errorf("chrono %v is not from 2 to 1e9", t))
+	}
+	if c.Chrono != 0 && c.ForgetBias != nil {
+		errs = append(errs, errors.New("chrono and a forget bias: both say how forget gates begin"))
+	}
 	return errors.Join(errs...)
 }
 
@@ -104,6 +115,9 @@ func Initialize(params []*Param, c InitConfig, seed uint64) error {
 		}
 		if c.ForgetBias != nil {
 			d.forgetBias(*c.ForgetBias)
+		}
+		if c.Chrono != 0 {
+			d.chrono(c.Chrono)
 		}
 	}
 	return nil
@@ -202,6 +216,29 @@ func (d draw) forgetBias(v float64) {
 	}
 	for i := range h {
 		p.Value[p.forget*h+i] = float32(v)
+	}
+}
+
+// chrono makes the two biases of gates that keep sum up to log u, u uniform in
+// [1,t−1), unit by unit, and those of the input gate, the LSTM's first, to −log u.
+func (d draw) chrono(t float64) {
+	p := d.p
+	if p.gates < 3 || p.role != inputBias && p.role != recurrentBias {
+		return
+	}
+	keep, h := p.forget, len(p.Value)/p.gates
+	if keep < 0 {
+		keep = 1 // z of r, z, n
+	}
+	for i := range h {
+		v := 0.0
+		if p.role == inputBias {
+			v = math.Log(1 + (t-2)*(d.between(1)+1)/2)
+		}
+		p.Value[keep*h+i] = float32(v)
+		if p.forget >= 0 {
+			p.Value[i] = float32(0 - v)
+		}
 	}
 }
 

@@ -176,6 +176,45 @@ func TestInitForgetBias(t *testing.T) {
 	}
 }
 
+// TestInitChrono: the time constants 1 + exp(bias) of gates that keep lie between
+// 2 and the longest lag, and reach for both ends.
+func TestInitChrono(t *testing.T) {
+	const in, h, longest = 3, 400, 100
+	for _, c := range []struct {
+		name        string
+		cell        nn.Block
+		keep, input int
+	}{
+		{"lstm", nn.NewLSTM("rnn", 0, in, h, nn.TwoBiases), 1, 0},
+		{"lstm-nog", nn.NewLSTMNoGate("rnn", 0, in, h, nn.OneBias), 1, 0},
+		{"gru", nn.NewGRU("rnn", 0, in, h, nn.TwoBiases, nn.ResetAfter), 1, -1},
+		{"lstm, layer norm", nn.NewLayerNormLSTM("rnn", 0, in, h, nn.TwoBiases), 1, 0},
+	} {
+		if err := nn.Initialize(c.cell.Params(), nn.InitConfig{Name: nn.InitPyTorch, Chrono: longest}, 1); err != nil {
+			t.Fatal(err)
+		}
+		ih, hh := c.cell.Params()[2].Value, c.cell.Params()[3].Value
+		low, high := math.Inf(1), 0.0
+		for u := range h {
+			bias := ih[c.keep*h+u] + hh[c.keep*h+u]
+			if c.input >= 0 && ih[c.input*h+u]+hh[c.input*h+u] != -bias {
+				t.Fatalf("%s: input gate's bias %v, want %v", c.name, ih[c.input*h+u]+hh[c.input*h+u], -bias)
+			}
+			low, high = min(low, math.Exp(float64(bias))), max(high, math.Exp(float64(bias)))
+		}
+		if low < 1 || low > 5 || high > longest-1 || high < longest-5 {
+			t.Errorf("%s: exp(bias) from %v to %v, want 1 to %d", c.name, low, high, longest-1)
+		}
+	}
+	rnn := nn.NewRNN("rnn", 0, in, h, nn.TwoBiases, false)
+	if err := nn.Initialize(rnn.Params(), nn.InitConfig{Chrono: longest}, 1); err != nil {
+		t.Fatal(err)
+	}
+	if slices.ContainsFunc(rnn.Params()[2].Value, func(v float32) bool { return v != 0 }) {
+		t.Error("a cell without gates has biases")
+	}
+}
+
 // Values depend on seed and name alone.
 func TestInitIsSeeded(t *testing.T) {
 	for _, name := range []nn.Init{nn.InitRefrain, nn.InitPyTorch, nn.InitKeras, nn.InitUniform} {
@@ -211,6 +250,8 @@ func TestInitRefuses(t *testing.T) {
 		{"unknown set", nil, nn.InitConfig{Name: "kaiming"}},
 		{"negative range", nil, nn.InitConfig{Range: -1}},
 		{"forget bias", nil, nn.InitConfig{ForgetBias: &nan}},
+		{"lag below two", nil, nn.InitConfig{Chrono: 1}},
+		{"chrono and forget bias", nil, nn.InitConfig{Chrono: 10, ForgetBias: new(float64)}},
 		{"parameter of no layer", []*nn.Param{loose}, nn.InitConfig{}},
 	}
 	for _, test := range tests {

@@ -494,6 +494,6 @@ func (j *Job) planPhase(s Settings, remaining int64, started time.Time) error {
 var phaseFixed = map[string]bool{
 	"tokenizer": true, "words": true, "min-count": true, "vocab-size": true, "lower": true, "normalize": true,
 	"model": true, "cell": true, "nonlinearity": true, "gru-reset": true, "bias": true, "nlayers": true, "nhid": true, "order": true, "across-lines": true,
-	"emsize": true, "tied": true, "norm": true, "residual": true, "batch-size": true, "bptt": true, "init": true, "init-range": true, "forget-bias": true,
+	"emsize": true, "tied": true, "norm": true, "residual": true, "batch-size": true, "bptt": true, "init": true, "init-range": true, "forget-bias": true, "chrono": true,
 	"seed": true, "recipe": true, "optimizer": true, "average": true,
 }

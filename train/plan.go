@@ -191,7 +191,7 @@ func (s Settings) ModelConfig(vocab int) lm.Config {
 
 // initConfig is the initialisation's part of the settings.
 func (s Settings) initConfig() nn.InitConfig {
-	in := nn.InitConfig{Name: nn.Init(s.Init), Range: s.InitRange}
+	in := nn.InitConfig{Name: nn.Init(s.Init), Range: s.InitRange, Chrono: s.Chrono}
 	if s.Origin["forget-bias"] != "" {
 		v := s.ForgetBias
 		in.ForgetBias = &v

@@ -52,6 +52,7 @@ type Settings struct {
 	Init          string  `json:"init"`
 	InitRange     float64 `json:"init_range"`
 	ForgetBias    float64 `json:"forget_bias"`
+	Chrono        float64 `json:"chrono"` // longest lag that gates begin open for; 0: off
 
 	// Learning
 	Optimizer   string  `json:"optimizer"`
@@ -137,6 +138,7 @@ var flags = []Flag{
 	{"init", "Model", "initial weights: refrain, pytorch, keras, uniform", "refrain", func(s *Settings) any { return &s.Init }},
 	{"init-range", "Model", "half width of --init uniform", "0.1", func(s *Settings) any { return &s.InitRange }},
 	{"forget-bias", "Model", "initial bias of LSTM forget gates", "", func(s *Settings) any { return &s.ForgetBias }},
+	{"chrono", "Model", "gates begin open for lags up to this many tokens (Tallec and Ollivier; 0: off)", "0", func(s *Settings) any { return &s.Chrono }},
 
 	{"lr", "Learning", "learning rate (peak)", "", func(s *Settings) any { return &s.LR }},
 	{"optimizer", "Learning", "adam, adamw, sgd, asgd", "adam", func(s *Settings) any { return &s.Optimizer }},
@@ -376,6 +378,15 @@ func (s Settings) Validate() error {
 	if s.Residual && s.Given("nlayers") && s.Layers < 2 {
 		bad("--residual connects recurrent layers: it needs --nlayers 2 or more")
 	}
+	switch {
+	case s.Chrono == 0:
+	case s.Chrono < 2:
+		bad("--chrono %v: a lag is 2 tokens or more", s.Chrono)
+	case s.Given("forget-bias"):
+		bad("--chrono and --forget-bias both say how forget gates begin; give one of them")
+	case s.Cell == "rnn":
+		bad("--chrono sets gates, which --cell rnn has not")
+	}
 	if s.Bias == "one" && s.Cell == "gru" && s.GRUReset == "after" {
 		bad("--bias one does not go with --gru-reset after, which has two by definition; take --gru-reset before")
 	}
@@ -404,7 +415,7 @@ func (s Settings) validateRanges(bad func(string, ...any)) {
 		{"vocab-size", float64(s.VocabSize), 0, 1 << 24}, {"valid-every", float64(s.ValidEvery), 1, 1e15},
 		{"save-every", float64(s.SaveEvery), 1, 1e15}, {"patience", float64(s.Patience), 0, 1e9},
 		{"threads", float64(s.Threads), 0, 4096}, {"init-range", s.InitRange, 0, 1e6},
-		{"forget-bias", s.ForgetBias, -100, 100},
+		{"forget-bias", s.ForgetBias, -100, 100}, {"chrono", s.Chrono, 0, 1e9},
 	} {
 		if s.Given(c.name) && !(c.v >= c.min && c.v < c.max) {
 			bad("--%s %v: outside [%v, %v)", c.name, c.v, c.min, c.max)

@@ -28,7 +28,7 @@ type net struct {
 // newNet builds the network of a variant.
 func newNet(task Task, v Variant, hidden int, seed uint64) (*net, error) {
 	v.Config.EmSize, v.Config.Hidden = task.in(), hidden
-	blocks, err := lm.Layers(v.Config, v.init(hidden), seed)
+	blocks, err := lm.Layers(v.Config, v.init(hidden, task.Lag), seed)
 	if err != nil {
 		return nil, v.explain(err)
 	}

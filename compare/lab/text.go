@@ -41,7 +41,7 @@ func read(ctx context.Context, c *Corpus, v Variant, s Settings) (TextRun, error
 	v.Config.Vocab, v.Config.Hidden, v.Config.EmSize = c.Text.Vocab, s.Hidden, s.Hidden
 	r.out.Params = v.Config.Params()
 	var err error
-	if r.m, err = lm.New(v.Config, v.init(s.Hidden), s.Seed); err != nil {
+	if r.m, err = lm.New(v.Config, v.init(s.Hidden, 2*s.Window), s.Seed); err != nil {
 		return r.out, v.explain(err)
 	}
 	stream, err := data.NewStream(c.Train, s.Batch, s.Window)

@@ -43,6 +43,7 @@ var cures = []Cure{
 	{"layers", "4", "so many recurrent layers", func(v *Variant, x float64) { v.Config.Layers = int(x) }},
 	{"residual", "", "layers add their input to their output", func(v *Variant, _ float64) { v.Config.Residual = true }},
 	{"forget", "1", "initial bias of the forget gate", func(v *Variant, x float64) { v.Init.ForgetBias = &x }},
+	{"chrono", "lag", "gates begin open for lags up to this; of a task up to its own, of a text to two windows", func(v *Variant, x float64) { v.Init.Chrono = x }},
 	{"radius", "3", "recurrent weights drawn uniformly with this spectral radius", func(v *Variant, x float64) { v.Radius = x }},
 	{"pytorch", "", "initial weights as PyTorch draws them", func(v *Variant, _ float64) { v.Init.Name = nn.InitPyTorch }},
 	{"keras", "", "initial weights as Keras draws them", func(v *Variant, _ float64) { v.Init.Name = nn.InitKeras }},
@@ -87,6 +88,8 @@ func ParseVariant(name string) (Variant, error) {
 func (c Cure) number(value string) (float64, error) {
 	x, err := strconv.ParseFloat(value, 64)
 	switch {
+	case value == "lag" && c.Value == value:
+		return ownLag, nil
 	case c.Value == "" && value != "":
 		return 0, fmt.Errorf("%s takes no value", c.Name)
 	case c.Value != "" && (err != nil || math.IsNaN(x) || math.Abs(x) > 1e6 || c.Name != "forget" && x <= 0):
@@ -111,8 +114,15 @@ func unknown(name, word, what string, known []string) error {
 	return errors.New(name + ": no " + what + " " + strconv.Quote(word) + ": takes " + strings.Join(known, ", ") + hint)
 }
 
-// init is how the variant's weights are drawn in layers of the given width.
-func (v Variant) init(hidden int) nn.InitConfig {
+// ownLag stands for the lag that is not known before there is a task.
+const ownLag = -1
+
+// init is how the variant's weights are drawn in layers of the given width, for
+// gradients that are to cross the given lag.
+func (v Variant) init(hidden, lag int) nn.InitConfig {
+	if v.Init.Chrono == ownLag {
+		v.Init.Chrono = float64(lag)
+	}
 	if v.Radius == 0 {
 		return v.Init
 	}
@@ -131,13 +141,15 @@ func TextVariants(of []string) []string {
 		out = append(out, cell)
 		switch lm.Cell(cell) {
 		case lm.LSTM:
-			out = append(out, "lstm+forget=0", "lstm+forget=3")
+			out = append(out, "lstm+forget=0", "lstm+forget=3", "lstm+chrono")
 		case lm.LSTMNoG:
-			out = append(out, "lstm-nog+forget=0", "lstm-nog+forget=3")
+			out = append(out, "lstm-nog+forget=0", "lstm-nog+forget=3", "lstm-nog+chrono")
+		case lm.GRU:
+			out = append(out, "gru+chrono")
 		}
 		for _, cure := range []string{"clip-value", "radius=3", "radius=3+clip", "layer", "batch", "recurrent-batch", "layers=4", "layers=4+residual"} {
-			if _, err := ParseVariant(cell + "+" + cure); err == nil {
-				out = append(out, cell+"+"+cure)
+			if name := cell + "+" + cure; valid(name) {
+				out = append(out, name)
 			}
 		}
 	}
@@ -145,14 +157,23 @@ func TextVariants(of []string) []string {
 }
 
 // TaskVariants are what is tried on the tasks unless told otherwise, all clipped.
-// A forget gate that begins at σ(ln lag) keeps a third across the lag.
 func TaskVariants(of []string) []string {
 	var out []string
 	for _, cell := range of {
-		out = append(out, cell+"+clip", cell+"+clip+layer")
-		if lm.Cell(cell) == lm.LSTM {
-			out = append(out, "lstm+clip+forget=5", "lstm+clip+recurrent-batch")
+		for _, cure := range []string{"", "+layer", "+recurrent-batch", "+forget=0", "+chrono"} {
+			gated := lm.Cell(cell) != lm.RNN
+			if cure == "+chrono" && !gated || cure == "+forget=0" && (!gated || lm.Cell(cell) == lm.GRU) {
+				continue // nothing to set
+			}
+			if name := cell + "+clip" + cure; valid(name) {
+				out = append(out, name)
+			}
 		}
 	}
-	return slices.DeleteFunc(out, func(name string) bool { _, err := ParseVariant(name); return err != nil })
+	return out
+}
+
+func valid(name string) bool {
+	_, err := ParseVariant(name)
+	return err == nil
 }
