@@ -103,10 +103,10 @@ func (c *clock) ended(r run, out outcome, took time.Duration) {
 // count is which run is under way, and of how many.
 func (c *clock) count() (run, runs int) {
 	for i, e := range c.protocol.Entries {
-		run += c.searches[i] + c.finals[i]
 		if !e.trained() {
 			continue
 		}
+		run += c.searches[i] + c.finals[i]
 		runs += len(c.protocol.Seeds)
 		if c.finals[i] > 0 {
 			runs += c.searches[i]

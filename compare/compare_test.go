@@ -71,13 +71,13 @@ func firstDifference(want, got string) string {
 
 func TestComparison(t *testing.T) {
 	t.Parallel()
-	c := prepare(t, tiny("rnn", "lstm"), sentences(4000))
+	c := prepare(t, tiny("rnn", "lstm", "ngram"), sentences(4000))
 	res, err := c.Run(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := len(res.Models); got != 2 {
-		t.Fatalf("%d models, want 2", got)
+	if got := len(res.Models); got != 3 {
+		t.Fatalf("%d models, want 3", got)
 	}
 	total := 0
 	for _, n := range res.Text.Blocks.Tokens {
@@ -87,28 +87,35 @@ func TestComparison(t *testing.T) {
 		t.Errorf("blocks hold %d predictions, the test text %d", total, res.Text.Test.Tokens)
 	}
 	unigram := res.Floors[0].TestLoss
+	counted := res.Models[2]
+	if s := counted.Search; s.Setting != "order" || len(s.Trials) < 2 || counted.Name != fmt.Sprintf("%.0f-gram", s.Chosen) || counted.Reach != int(s.Chosen)-1 {
+		t.Errorf("the n-gram is called %s, sees %d tokens, and was chosen by %+v", counted.Name, counted.Reach, s)
+	}
 	for _, m := range res.Models {
-		if len(m.Runs) != 3 || len(m.Search.Trials) < 5 {
-			t.Errorf("%s: %d runs and %d trials, want 3 and 5 or more", m.Name, len(m.Runs), len(m.Search.Trials))
+		seeds := 3
+		if m.Kind == compare.KindNGram {
+			seeds = 1
 		}
-		if off := math.Abs(float64(m.Size.Total)/float64(res.Plan.Parameters) - 1); off > 0.01 {
-			t.Errorf("%s: %d parameters, the reference has %d", m.Name, m.Size.Total, res.Plan.Parameters)
+		if len(m.Runs) != seeds {
+			t.Errorf("%s: %d runs, want %d", m.Name, len(m.Runs), seeds)
 		}
+		mean := 0.0
 		for _, r := range m.Runs {
 			if !(float64(r.TestLoss) < unigram) {
 				t.Errorf("%s, seed %d: %.3f nats, the unigram floor is %.3f", m.Name, r.Seed, r.TestLoss, unigram)
 			}
-			if r.Tokens != res.Plan.Tokens || len(r.Curve) != 24 {
-				t.Errorf("%s, seed %d: read %d tokens and was validated %d times, want %d and 24", m.Name, r.Seed, r.Tokens, len(r.Curve), res.Plan.Tokens)
+			hits := 0
+			for _, h := range r.Hits {
+				hits += h
 			}
+			if got := float64(hits) / float64(res.Text.Test.Tokens); got != float64(r.Accuracy) || got < 0.2 {
+				t.Errorf("%s, seed %d: hits make an accuracy of %.3f, it is %.3f", m.Name, r.Seed, got, r.Accuracy)
+			}
+			mean += float64(r.TestLoss) / float64(seeds)
 		}
 		sum := 0.0
 		for _, nats := range m.CountNats {
 			sum += nats
-		}
-		mean := 0.0
-		for _, r := range m.Runs {
-			mean += float64(r.TestLoss) / 3
 		}
 		if got := sum / float64(res.Text.Test.Tokens); math.Abs(got-mean) > 1e-9 {
 			t.Errorf("%s: the ranges' nats make %.6f a token, the runs %.6f", m.Name, got, mean)
@@ -116,6 +123,33 @@ func TestComparison(t *testing.T) {
 		if len(m.Samples) != 3 || len(m.Context.Loss) != len(m.Context.Lengths) || len(m.Surprisal) != len(res.Sentence.Tokens) {
 			t.Errorf("%s: %d samples, %d of %d context lengths, %d of %d tokens of the sentence", m.Name, len(m.Samples),
 				len(m.Context.Loss), len(m.Context.Lengths), len(m.Surprisal), len(res.Sentence.Tokens))
+		}
+	}
+	for _, m := range res.Models[:2] {
+		checkTrained(t, res, m)
+	}
+}
+
+// checkTrained looks at what only models have that are trained step by step.
+func checkTrained(t *testing.T, res compare.Result, m compare.Model) {
+	t.Helper()
+	if len(m.Search.Trials) < 5 {
+		t.Errorf("%s: %d trials, want 5 or more", m.Name, len(m.Search.Trials))
+	}
+	if off := math.Abs(float64(m.Size.Total)/float64(res.Plan.Parameters) - 1); off > 0.01 {
+		t.Errorf("%s: %d parameters, the reference has %d", m.Name, m.Size.Total, res.Plan.Parameters)
+	}
+	for _, r := range m.Runs {
+		if r.Tokens != res.Plan.Tokens || len(r.Curve) != 24 {
+			t.Errorf("%s, seed %d: read %d tokens and was validated %d times, want %d and 24", m.Name, r.Seed, r.Tokens, len(r.Curve), res.Plan.Tokens)
+		}
+	}
+	if len(m.Gradients.Stages) != 3 || len(m.Gates) == 0 {
+		t.Fatalf("%s: %d stages of gradients, %d gates", m.Name, len(m.Gradients.Stages), len(m.Gates))
+	}
+	for _, s := range m.Gradients.Stages {
+		if len(s.Median) != 2*res.Plan.Window+1 || s.Median[0] != 1 {
+			t.Errorf("%s, %s: %d lags of gradients, the first %v; want %d, and 1", m.Name, s.Name, len(s.Median), s.Median[0], 2*res.Plan.Window+1)
 		}
 	}
 }

@@ -2,6 +2,9 @@ package compare
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,6 +14,7 @@ import (
 
 	"github.com/refrain-lm/refrain/eval"
 	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/ngram"
 )
 
 // costRepeats is how often every cost is measured.
@@ -94,7 +98,13 @@ func spread(values []float64) Spread {
 // sizeOf counts a model's scalars by what they are for.
 func sizeOf(e Entry, m *eval.Model) Size {
 	if m.LM == nil {
-		return Size{}
+		var s Size
+		if m.Ngram != nil {
+			for _, n := range m.Ngram.Grams() {
+				s.Total += n
+			}
+		}
+		return s
 	}
 	s := Size{Hidden: e.Model.Hidden, MultiplyAdds: e.Model.MultiplyAdds()}
 	for _, p := range m.LM.Params() {
@@ -112,11 +122,14 @@ func sizeOf(e Entry, m *eval.Model) Size {
 	return s
 }
 
-// weightBytes is the size of the weights' file.
+// weightBytes is the size of the weights' file, of whatever kind.
 func weightBytes(dir string) (int64, error) {
 	info, err := os.Stat(filepath.Join(dir, lm.WeightsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		info, err = os.Stat(filepath.Join(dir, ngram.WeightsFile))
+	}
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("compare: %w", err)
 	}
 	return info.Size(), nil
 }

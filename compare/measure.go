@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -45,9 +46,17 @@ func (c *Comparison) measure(ctx context.Context, chosen []Search, finals [][]ou
 	}
 	defer func() { err = errors.Join(err, m.ids.Close()) }()
 	for i, e := range c.protocol.Entries {
-		m.models = append(m.models, &measured{entry: e, outcomes: finals[i], scores: make([]score, len(finals[i])), result: Model{Name: displayName(e), Kind: e.Kind}})
+		k := &measured{entry: e, outcomes: finals[i], scores: make([]score, len(finals[i]))}
+		k.result = Model{Name: displayName(e.Kind, chosen[i].Chosen), Kind: e.Kind}
+		k.result.Scores, k.result.Reach = c.scoring(e, chosen[i].Chosen)
+		m.models = append(m.models, k)
 	}
 	res = c.shell(m.test)
+	for _, k := range m.models {
+		if len(k.outcomes) > 0 && len(k.outcomes[0].notes) > 0 {
+			res.Notes = append(res.Notes, k.result.Name+": "+strings.Join(k.outcomes[0].notes, "; ")+".")
+		}
+	}
 	res.Floors = floors(m.tokens, m.test)
 	for i, part := range m.parts() {
 		m.part = i
@@ -67,7 +76,7 @@ func (c *Comparison) measure(ctx context.Context, chosen []Search, finals [][]ou
 
 // parts are the measurements in their order; what is timed comes last.
 func (m *measuring) parts() []func(context.Context, *Result) error {
-	return []func(context.Context, *Result) error{m.score, m.context, m.counts, m.samples, m.sentence, m.cost}
+	return []func(context.Context, *Result) error{m.score, m.context, m.counts, m.gradients, m.samples, m.sentence, m.cost}
 }
 
 // ResultFile is the result's file in the comparison's folder.
@@ -137,11 +146,22 @@ func quoteWords(words []string) string {
 	return strings.Join(quoted, " ")
 }
 
+// scoring says how much a model sees when it is scored, and the most it can see in
+// tokens (0: no limit).
+func (c *Comparison) scoring(e Entry, chosen float64) (scores string, reach int) {
+	if e.Kind == KindNGram {
+		return fmt.Sprintf("%d tokens", int(chosen)-1), int(chosen) - 1
+	}
+	return "state carried", 0
+}
+
 // displayName is what tables call a model.
-func displayName(e Entry) string {
-	switch e.Kind {
+func displayName(kind string, chosen float64) string {
+	switch kind {
 	case KindRNN, KindLSTM, KindGRU:
-		return strings.ToUpper(e.Kind)
+		return strings.ToUpper(kind)
+	case KindNGram:
+		return fmt.Sprintf("%d-gram", int(chosen))
 	case KindLSTMNoGate:
 		return "LSTM without output gate"
 	case KindFeedForward:
@@ -149,7 +169,7 @@ func displayName(e Entry) string {
 	case KindTransformer:
 		return "Transformer"
 	}
-	return e.Kind
+	return kind
 }
 
 func (c *Comparison) workers() int {

@@ -257,7 +257,9 @@ func (c *Comparison) settle(ctx context.Context) error {
 		}
 		settings := []*train.Settings{&p.Settings.Shared}
 		for i := range p.Entries {
-			settings = append(settings, &p.Entries[i].Settings)
+			if e := &p.Entries[i]; e.trained() && f.GoesWith(e.Settings.Model) {
+				settings = append(settings, &e.Settings)
+			}
 		}
 		for _, s := range settings {
 			if err := s.Set(f.Name, f.Value(plan.Settings), "program"); err != nil {

@@ -117,19 +117,21 @@ func settingsFor(kind string, shared train.Settings) train.Settings {
 			s.Origin[name] = "program"
 		}
 	}
-	if kind != KindRNN {
-		drop("nonlinearity")
-	}
-	if kind != KindGRU {
-		drop("gru-reset")
-	}
-	switch kind {
-	case KindRNN, KindLSTM, KindLSTMNoGate, KindGRU:
+	s.Model, s.Cell = kind, ""
+	if recurrent(kind) {
 		s.Model, s.Cell = lm.KindRecurrent, kind
-	default:
-		s.Model = kind
+	}
+	for _, f := range train.Flags() {
+		if !f.GoesWith(s.Model) || f.Name == "nonlinearity" && kind != KindRNN || f.Name == "gru-reset" && kind != KindGRU {
+			drop(f.Name)
+		}
 	}
 	return s
+}
+
+// recurrent reports whether a kind is a recurrent cell.
+func recurrent(kind string) bool {
+	return slices.Contains([]string{KindRNN, KindLSTM, KindLSTMNoGate, KindGRU}, kind)
 }
 
 // setTo gives a setting the value that it has in from.

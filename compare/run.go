@@ -66,6 +66,7 @@ type outcome struct {
 	Tokens  int64   // read
 	Seconds float64 // of training steps alone
 	beside  float64 // seconds of validating and saving
+	notes   []string
 }
 
 // do makes a run, goes on with it, or finds it ended.
@@ -151,10 +152,14 @@ func (c *Comparison) open(ctx context.Context, r run, on func(train.Event)) (*tr
 	if err := os.MkdirAll(filepath.Dir(dir), 0o777); err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}
-	in := train.Input{
-		Shared: c.idsDir(), Out: dir, Command: c.protocol.Command, NoRetreat: true,
-		ValidTokens: c.protocol.ValidTokens, EvalTokens: min(c.protocol.ValidTokens, evalTokens),
+	in := train.Input{Shared: c.idsDir()}
+	if !r.entry.trained() { // it counts the text itself, without the noise that others learn rare tokens from
+		if in, err = c.parts(r.settings); err != nil {
+			return nil, err
+		}
 	}
+	in.Out, in.Command, in.NoRetreat = dir, c.protocol.Command, true
+	in.ValidTokens, in.EvalTokens = c.protocol.ValidTokens, min(c.protocol.ValidTokens, evalTokens)
 	return train.Prepare(ctx, r.settings, in, on)
 }
 
@@ -176,6 +181,9 @@ func (c *Comparison) outcome(r run) (outcome, error) {
 		} else {
 			last = s
 		}
+		if e.Kind == train.EventNote {
+			out.notes = append(out.notes, e.Text)
+		}
 		if e.Kind != train.EventValid || math.IsNaN(e.Valid) {
 			continue
 		}
@@ -184,6 +192,9 @@ func (c *Comparison) outcome(r run) (outcome, error) {
 			out.Best, out.BestAt = e.Valid, e.Step*step
 		}
 		out.Tokens, out.Seconds, out.beside = e.Step*step, before+last, (e.Elapsed - e.Trained).Seconds()
+	}
+	if !r.entry.trained() { // it reads the text once, and has nothing to validate on the way
+		out.Curve, out.Tokens, out.BestAt = nil, c.protocol.Text.Train.Tokens, c.protocol.Text.Train.Tokens
 	}
 	return out, nil
 }

@@ -15,7 +15,7 @@ const scoreWindow = 512
 // score is what one model makes of the test text.
 type score struct {
 	losses []float32 // nats of each prediction
-	hits   []int     // of each block: predictions whose token was the most probable one; nil: not counted
+	hits   []int     // of each block: predictions whose token was the most probable one
 }
 
 // hitCounter is a scorer that knows how many targets of its last window were the
@@ -28,9 +28,7 @@ func scoreTest(ctx context.Context, m *eval.Model, t testPart, pool *nn.Pool) (s
 	s := score{losses: make([]float32, t.predictions())}
 	scorer := m.Predictor.NewScorer(1, pool)
 	counter, counts := scorer.(hitCounter)
-	if counts {
-		s.hits = make([]int, len(t.blocks))
-	}
+	s.hits = make([]int, len(t.blocks))
 	at := 0
 	for b, n := range t.blocks {
 		for end := at + n; at < end; {
@@ -48,7 +46,39 @@ func scoreTest(ctx context.Context, m *eval.Model, t testPart, pool *nn.Pool) (s
 	for i := range s.losses {
 		s.losses[i] = -s.losses[i]
 	}
+	if !counts {
+		return s, s.countHits(ctx, m, t)
+	}
 	return s, nil
+}
+
+// countHits looks for the most probable token of each place, for models whose
+// scorers only look at the wanted one.
+func (s *score) countHits(ctx context.Context, m *eval.Model, t testPart) error {
+	stepper := m.Predictor.NewStepper(nil)
+	at := 0
+	for b, n := range t.blocks {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		for end := at + n; at < end; at++ {
+			if argmax(stepper.Step(t.ids[at])) == int(t.ids[at+1]) {
+				s.hits[b]++
+			}
+		}
+	}
+	return nil
+}
+
+// argmax is the place of the largest value, of equals the first.
+func argmax(values []float32) int {
+	best := 0
+	for i, v := range values {
+		if v > values[best] {
+			best = i
+		}
+	}
+	return best
 }
 
 // nats sums the losses of each block.
@@ -81,14 +111,11 @@ func (s score) fill(r *Run, t testPart) {
 		sum += n
 	}
 	r.TestLoss = Number(sum / float64(t.predictions()))
-	r.Accuracy = Number(math.NaN())
-	if s.hits != nil {
-		hits := 0
-		for _, h := range s.hits {
-			hits += h
-		}
-		r.Hits, r.Accuracy = s.hits, Number(float64(hits)/float64(t.predictions()))
+	hits := 0
+	for _, h := range s.hits {
+		hits += h
 	}
+	r.Hits, r.Accuracy = s.hits, Number(float64(hits)/float64(t.predictions()))
 }
 
 // countTokens counts every token of the training part.

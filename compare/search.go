@@ -21,12 +21,17 @@ const (
 // searchRuns is how many runs a search takes unless it is widened.
 const searchRuns = lastRung - firstRung + 1
 
-// search finds the learning rate of every model that is trained, on the validation
-// part alone. It returns a search for each entry.
+// search finds the learning rate of every model that is trained, and the order of
+// the n-gram, on the validation part alone. It returns a search for each entry.
 func (c *Comparison) search(ctx context.Context) ([]Search, error) {
 	found := make([]Search, len(c.protocol.Entries))
 	for i, e := range c.protocol.Entries {
 		if !e.trained() {
+			s, err := c.searchOrder(ctx, e)
+			if err != nil {
+				return nil, err
+			}
+			found[i] = s
 			continue
 		}
 		s, err := searchLadder(func(lr float64) (Trial, error) { return c.trial(ctx, e, lr) })
@@ -116,14 +121,14 @@ func (c *Comparison) finals(ctx context.Context, chosen []Search) ([][]outcome, 
 	all := make([][]outcome, len(p.Entries))
 	for i, seed := range p.Seeds {
 		for k, e := range p.Entries {
-			if !e.trained() {
-				continue
+			if !e.trained() && i > 0 {
+				continue // counting has no seed
 			}
 			if chosen[k].Chosen == 0 {
 				all[k] = append(all[k], outcome{ending: ending{Diverged: true}, seed: seed, Best: math.NaN()})
 				continue
 			}
-			out, err := c.do(ctx, c.final(e, chosen[k].Chosen, seed, i == 0))
+			out, err := c.do(ctx, c.final(e, chosen[k].Chosen, seed))
 			if err != nil {
 				return nil, err
 			}
@@ -133,9 +138,16 @@ func (c *Comparison) finals(ctx context.Context, chosen []Search) ([][]outcome, 
 	return all, nil
 }
 
-// final is the final run of an entry with one seed.
-func (c *Comparison) final(e Entry, lr float64, seed uint64, first bool) run {
-	r := run{entry: e, dir: fmt.Sprintf("%s-%d", e.Kind, seed), final: true, keepHalf: first}
+// final is the final run of an entry with one seed, at the learning rate, or of the
+// order, that was chosen.
+func (c *Comparison) final(e Entry, lr float64, seed uint64) run {
+	r := run{entry: e, dir: fmt.Sprintf("%s-%d", e.Kind, seed), final: true}
+	if !e.trained() {
+		r.settings = orderSettings(e, lr)
+		r.event = Event{Stage: StageFinal, Model: e.Kind, Setting: "order", Value: lr}
+		return r
+	}
+	r.keepHalf = recurrent(e.Kind)
 	mark := e.Steps / marks
 	r.settings = e.runSettings(lr, seed, e.Steps, mark, savedMarks*mark, c.protocol.Settings.Shared.Threads)
 	r.event = Event{Stage: StageFinal, Model: e.Kind, Seed: seed}

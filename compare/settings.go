@@ -14,7 +14,7 @@ import (
 // Settings is what one asks of a comparison, a field for each flag of the
 // command. A zero field is not given: the default of its comment holds.
 type Settings struct {
-	Models []string      `json:"models"` // kinds, such as lstm and ngram; none: those of DefaultModels
+	Models []string      `json:"models"` // kinds, such as lstm and ngram; none: rnn, lstm, gru, ngram
 	Equal  string        `json:"equal"`  // "tokens" (the default) or "time"
 	Time   time.Duration `json:"time"`   // budget of the whole; 0 with Tokens 0: 10 minutes
 	Tokens int64         `json:"tokens"` // a final run reads; instead of Time
@@ -27,7 +27,8 @@ type Settings struct {
 
 	// Shared is what all models have in common: text, architecture, batch,
 	// optimizer. Its Hidden is the width of the reference LSTM, its Seed the first
-	// of the seeds. Budget, cell, learning rate and schedule belong to the protocol.
+	// of the seeds, its Order that of the n-gram, which is else chosen. Budget, cell,
+	// learning rate and schedule belong to the protocol.
 	Shared train.Settings `json:"shared"`
 }
 
@@ -35,7 +36,7 @@ type Settings struct {
 const DefaultTime = 10 * time.Minute
 
 // DefaultModels are compared where none are named.
-func DefaultModels() []string { return []string{KindRNN, KindLSTM, KindGRU} }
+func DefaultModels() []string { return []string{KindRNN, KindLSTM, KindGRU, KindNGram} }
 
 // Kinds lists every kind of model that a comparison knows.
 func Kinds() []string {
@@ -46,7 +47,7 @@ func Kinds() []string {
 // comparison share, in the order of [train.Flags].
 func SharedFlags() []string {
 	own := []string{"time", "model", "cell", "lr", "schedule", "warmup", "cooldown", "cooldown-shape", "lr-decay", "lr-hold", "average", "recipe",
-		"epochs", "steps", "valid-every", "save-every", "patience", "order"}
+		"epochs", "steps", "valid-every", "save-every", "patience"}
 	var names []string
 	for _, f := range train.Flags() {
 		if !slices.Contains(own, f.Name) {
@@ -119,8 +120,10 @@ func (s Settings) Validate() error {
 	if s.Seeds < minSeeds {
 		bad("--seeds %d: fewer than %d say nothing about chance", s.Seeds, minSeeds)
 	}
-	if err := s.Shared.Validate(); err != nil {
-		errs = append(errs, err)
+	for _, kind := range s.Models {
+		if err := settingsFor(kind, s.Shared).Validate(); err != nil && !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == err.Error() }) {
+			errs = append(errs, err)
+		}
 	}
 	return errors.Join(errs...)
 }

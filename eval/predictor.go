@@ -52,6 +52,10 @@ type recurrentScorer struct {
 
 func (s *recurrentScorer) Reset() { s.state.Reset() }
 
+// Hits is how many targets of the last Score were the most probable token of their
+// place.
+func (s *recurrentScorer) Hits() int { return s.tape.Hits() }
+
 func (s *recurrentScorer) Score(in, want []int32, out []float32) {
 	s.m.LogProbs(&s.tape, in, want, s.state, out)
 }
