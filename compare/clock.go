@@ -11,8 +11,7 @@ import (
 type clock struct {
 	protocol Protocol
 	rates    []float64 // of each entry: tokens a second of training, measured or planned; 0: not known
-	valid    []float64 // of each entry: seconds of one validation with its save
-	around   []float64 // of each entry: seconds before and after a run's steps
+	around   []float64 // of each entry: seconds a run of the search took beside its steps
 	searches []int     // runs of each entry's search that have ended
 	finals   []int
 	current  run
@@ -22,7 +21,7 @@ type clock struct {
 
 func newClock(p Protocol) clock {
 	n := len(p.Entries)
-	c := clock{protocol: p, rates: make([]float64, n), valid: make([]float64, n), around: make([]float64, n), searches: make([]int, n), finals: make([]int, n)}
+	c := clock{protocol: p, rates: make([]float64, n), around: make([]float64, n), searches: make([]int, n), finals: make([]int, n)}
 	for i, e := range p.Entries {
 		c.rates[i] = e.Rate
 	}
@@ -86,11 +85,8 @@ func (c *clock) ended(r run, out outcome, took time.Duration) {
 	if out.Seconds > 0 {
 		c.rates[i] = float64(out.Tokens) / out.Seconds
 	}
-	if n := float64(len(out.Curve)); n > 0 {
-		c.valid[i] = out.beside / n
-	}
-	if took > 0 {
-		c.around[i] = max(0, took.Seconds()-out.Seconds-out.beside)
+	if took > 0 && !r.final {
+		c.around[i] = max(0, took.Seconds()-out.Seconds)
 	}
 	if r.final {
 		c.finals[i]++
@@ -123,12 +119,13 @@ func (c *clock) final(i int) float64 {
 	return train + c.beside(i, train)
 }
 
-// beside is what a final run takes beside its steps.
+// beside is what a final run takes beside its steps: a token validated costs a third
+// of one trained; saving and the rest are as in the search.
 func (c *clock) beside(i int, train float64) float64 {
-	if c.valid[i] == 0 {
+	if c.around[i] == 0 {
 		return validOverhead * train
 	}
-	return marks*c.valid[i] + c.around[i]
+	return marks*float64(c.protocol.ValidTokens)/3/c.rate(i) + c.around[i]
 }
 
 // now is the share of the whole that is done, and the time that the rest takes

@@ -43,7 +43,7 @@
 // N = 0.6·X / Σₘ((S+1)/rₘ) tokens a run, for S seeds and a speed of rₘ tokens a
 // second that a pilot measured; five runs of the search, a fifth of N each, make the
 // one beside the seeds. After the search, whose runs tell the speeds better, N is
-// taken back where the time would not suffice. Equal time instead: the same seconds
+// fitted to the time that is left. Equal time instead: the same seconds
 // of training steps alone, as many steps as the speed in the search allows; what
 // each run really took is in its Seconds. Runs go one after another on all threads.
 //

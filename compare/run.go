@@ -65,7 +65,6 @@ type outcome struct {
 	BestAt  int64   // tokens read there
 	Tokens  int64   // read
 	Seconds float64 // of training steps alone
-	beside  float64 // seconds of validating and saving
 	notes   []string
 }
 
@@ -191,7 +190,7 @@ func (c *Comparison) outcome(r run) (outcome, error) {
 		if !(e.Valid >= out.Best) {
 			out.Best, out.BestAt = e.Valid, e.Step*step
 		}
-		out.Tokens, out.Seconds, out.beside = e.Step*step, before+last, (e.Elapsed - e.Trained).Seconds()
+		out.Tokens, out.Seconds = e.Step*step, before+last
 	}
 	if !r.entry.trained() { // it reads the text once, and has nothing to validate on the way
 		out.Curve, out.Tokens, out.BestAt = nil, c.protocol.Text.Train.Tokens, c.protocol.Text.Train.Tokens

@@ -160,8 +160,7 @@ const savedMarks = 3
 
 // fitAgain fits the final runs' steps to the time that is left after the search,
 // now that every model's speed is known from runs of the search, and writes them
-// into the plan. Equal tokens are only ever taken away: a search that read more
-// than its share harms nobody.
+// into the plan.
 func (c *Comparison) fitAgain() error {
 	p := &c.protocol
 	if p.Fitted {
@@ -183,14 +182,18 @@ func (c *Comparison) fitAgain() error {
 		models := p.trainedModels()
 		seconds := min(fitSeconds(p.Settings.Time, len(p.Seeds), models), left/float64(models*len(p.Seeds)))
 		p.setSeconds(max(seconds, 0), c.clock.rate)
-	} else if need > left {
+	} else if need > 0 && !c.deadline.IsZero() {
 		tokens, _ := p.tokens()
-		p.setFinalSteps(wholeMarks(int64(float64(tokens/p.TokensPerStep()) * max(left, 0) / need)))
+		p.setFinalSteps(wholeMarks(int64(float64(tokens/p.TokensPerStep()) * min(max(left, 0)/need, growMost))))
 	}
 	p.Fitted = true
 	c.clock.replan(*p)
 	return c.writePlan()
 }
+
+// growMost bounds how much more a final run may read than planned: the search read a
+// share of the plan.
+const growMost = 1.25
 
 // validOverhead is how much longer a final run takes than its steps, until that has
 // been measured.

@@ -85,10 +85,14 @@ func what(e compare.Event) string {
 		return "reading text"
 	case compare.StagePilot:
 		return "measuring the speed of " + e.Model
-	case compare.StageSearch:
+	case compare.StageSearch, compare.StageFinal:
+		if e.Setting == "order" {
+			return fmt.Sprintf("counting n-grams, order %g", e.Value)
+		}
+		if e.Stage == compare.StageFinal {
+			return fmt.Sprintf("run %d of %d: %s, seed %d", e.Run, e.Runs, e.Model, e.Seed)
+		}
 		return fmt.Sprintf("run %d of %d: %s, %s %g", e.Run, e.Runs, e.Model, e.Setting, e.Value)
-	case compare.StageFinal:
-		return fmt.Sprintf("run %d of %d: %s, seed %d", e.Run, e.Runs, e.Model, e.Seed)
 	case compare.StageMeasure:
 		return e.Text
 	}
@@ -98,7 +102,7 @@ func what(e compare.Event) string {
 // endedRow is "lstm  learning rate 0.003  1.2345 nats  validation".
 func (v *compareView) endedRow(e compare.Event) string {
 	head := fmt.Sprintf("seed %d", e.Seed)
-	if e.Stage == compare.StageSearch {
+	if e.Setting != "" {
 		head = fmt.Sprintf("%s %g", e.Setting, e.Value)
 	}
 	result := fmt.Sprintf("valid %.4f nats/token", e.Loss)
