@@ -71,7 +71,7 @@
 //	search/        the runs of the search, without weights once they have ended
 //	lstm-1/ …      the final runs by model and seed, each a model folder
 //	runs.json      which runs have ended, and how
-//	result.json    the [Result]
+//	report.html …  the report, which package report makes of the [Result]
 //
 // [Resume] goes on with a comparison that was stopped or killed, within a run at
 // its last checkpoint, to the same bytes. Everything but times is a function of

@@ -71,20 +71,12 @@ func (c *Comparison) measure(ctx context.Context, chosen []Search, finals [][]ou
 		k.finish(&chosen[i], m.test)
 		res.Models = append(res.Models, k.result)
 	}
-	return res, res.Write(filepath.Join(c.dir, ResultFile))
+	return res, nil
 }
 
 // parts are the measurements in their order; what is timed comes last.
 func (m *measuring) parts() []func(context.Context, *Result) error {
 	return []func(context.Context, *Result) error{m.score, m.context, m.counts, m.gradients, m.samples, m.sentence, m.cost}
-}
-
-// ResultFile is the result's file in the comparison's folder.
-const ResultFile = "result.json"
-
-// Write replaces a file by the result as JSON.
-func (r Result) Write(path string) error {
-	return writeJSON(filepath.Dir(path), filepath.Base(path), r)
 }
 
 // open reads the test text and counts the training text.

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/refrain-lm/refrain/compare"
+	"github.com/refrain-lm/refrain/compare/report"
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/train"
 )
@@ -314,52 +315,62 @@ func (r *compareRun) explain(ctx context.Context, err error) error {
 	return err
 }
 
-// done shows the table; the folder goes to stdout.
+// done writes the report and shows what it says; the folder goes to stdout.
 func (r *compareRun) done(res compare.Result) error {
 	res.Version = moduleVersion()
-	if !r.flags.timings {
-		res = res.WithoutTimings()
-	}
-	if err := res.Write(filepath.Join(r.c.Dir(), compare.ResultFile)); err != nil {
-		return err
+	dir := r.c.Dir()
+	if err := report.Write(dir, res, report.Options{Timings: r.flags.timings}); err != nil {
+		return fmt.Errorf("%w; the runs are whole: %s", err, r.command("compare", "--resume", quotePath(dir)))
 	}
 	if !r.quiet {
 		r.line(r.err.paint(bold, "Done in "+duration(r.now().Sub(r.started))))
+		r.line(r.err.fit(visible(report.Verdict(res)), ""))
 		for _, row := range compareTable(res) {
-			r.line(cut(row, max(r.err.columns(), 80)))
+			r.line(cut(row, max(r.err.columns(), narrow)))
 		}
-		r.line("Folder of models and report:")
+		r.line("Next")
+		r.line("  open " + quotePath(filepath.Join(dir, "report.html")))
+		if best := r.bestFolder(res); best != "" {
+			r.line("  " + r.err.paint(cyan, r.command("generate", quotePath(best))))
+		}
+		r.line("Folder of report and models:")
 	}
 	if r.flags.json {
-		return r.writeJSON(map[string]string{"kind": "done", "comparison": r.c.Dir()})
+		return r.writeJSON(map[string]string{"kind": "done", "comparison": dir, "report": filepath.Join(dir, "report.html")})
 	}
-	_, err := fmt.Fprintln(r.out.w, r.c.Dir())
+	_, err := fmt.Fprintln(r.out.w, dir)
 	return err
+}
+
+// bestFolder is a final model of the best kind.
+func (r *compareRun) bestFolder(res compare.Result) string {
+	row := compare.Judge(res).Rows[0]
+	m := res.Models[row.Model]
+	for _, run := range m.Runs {
+		if !run.Diverged {
+			return filepath.Join(r.c.Dir(), fmt.Sprintf("%s-%d", m.Kind, run.Seed))
+		}
+	}
+	return ""
 }
 
 // compareTable is the result in a few lines, the best model first.
 func compareTable(res compare.Result) []string {
-	u := unit{res.Text.Unit}
-	rows := []string{fmt.Sprintf("%-24s %9s %11s  %s", "on the test text", "nats/"+u.token, "perplexity", "seeds")}
-	for _, m := range res.Models {
-		var sum float64
-		var seeds []string
-		for _, run := range m.Runs {
-			if run.Diverged {
-				continue
-			}
-			sum += float64(run.TestLoss)
-			seeds = append(seeds, fmt.Sprintf("%.4f", float64(run.TestLoss)))
-		}
-		if len(seeds) == 0 {
-			rows = append(rows, fmt.Sprintf("%-24s %9s %11s  0 of %d finished", m.Name, "diverged", "-", len(m.Runs)))
+	rows := []string{fmt.Sprintf("%-24s %9s %10s %9s %8s  %s", "", "nats/"+res.Text.Unit, "perplexity", "bits/byte", "accuracy", "runs")}
+	for _, m := range compare.Judge(res).Rows {
+		if m.Finished == 0 {
+			rows = append(rows, fmt.Sprintf("%-24s %9s %10s %9s %8s  0 of %d", m.Name, "diverged", "-", "-", "-", m.Planned))
 			continue
 		}
-		loss := sum / float64(len(seeds))
-		rows = append(rows, fmt.Sprintf("%-24s %9.4f %11s  %s", m.Name, loss, significant(math.Exp(loss)), strings.Join(seeds, " ")))
+		bits := "-"
+		if b := float64(m.BitsPerByte); !math.IsNaN(b) {
+			bits = fmt.Sprintf("%.3f", b)
+		}
+		rows = append(rows, fmt.Sprintf("%-24s %9.4f %10s %9s %6.1f %%  %d of %d", m.Name, float64(m.Loss), significant(float64(m.Perplexity)), bits,
+			100*float64(m.Accuracy), m.Finished, m.Planned))
 	}
 	for _, f := range res.Floors {
-		rows = append(rows, fmt.Sprintf("%-24s %9.4f %11s", f.Name, f.TestLoss, significant(math.Exp(f.TestLoss))))
+		rows = append(rows, fmt.Sprintf("%-24s %9.4f %10s %9s %6.1f %%", f.Name, f.TestLoss, significant(math.Exp(f.TestLoss)), "", 100*float64(f.Accuracy)))
 	}
 	return rows
 }
