@@ -6,7 +6,6 @@ import "math"
 type drawing struct {
 	width, height float64
 	shapes        []shape
-	clip          *box
 }
 
 // shape is a path, a circle or a text.

@@ -88,13 +88,12 @@ type shade struct {
 
 // rule is a line across, at an x or a y.
 type rule struct {
-	at       float64
-	upright  bool
-	label    string
-	kind     string
-	dash     string
-	row      int
-	labelLow bool
+	at      float64
+	upright bool
+	label   string
+	kind    string
+	dash    string
+	row     int
 }
 
 // scale maps values to where they are drawn.
@@ -166,6 +165,9 @@ func linearTicks(low, high float64) []tick {
 		if math.Abs(v) < step/2 {
 			v, text = 0, "0"
 		}
+		if math.Abs(v) >= 10_000 {
+			text = short(v)
+		}
 		ticks = append(ticks, tick{v, text})
 	}
 	return ticks
@@ -176,8 +178,10 @@ func logTicks(low, high float64) []tick {
 	decades := math.Log10(high / low)
 	steps := []float64{1}
 	switch {
+	case decades < 0.5:
+		return linearTicks(low, high)
 	case decades < 0.7:
-		steps = []float64{1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9}
+		steps = []float64{1, 1.5, 2, 3, 4, 5, 7}
 	case decades < 1.5:
 		steps = []float64{1, 2, 5}
 	case decades < 2.5:

@@ -135,3 +135,10 @@ func exponent(v float64) string {
 	}
 	return mantissa + "·" + power(e)
 }
+
+// shortRate writes a learning rate as programs do: 3e-3.
+func shortRate(v float64) string {
+	s := strconv.FormatFloat(round(v, 2), 'e', -1, 64)
+	mantissa, e, _ := strings.Cut(s, "e-")
+	return mantissa + "e-" + strings.TrimPrefix(e, "0")
+}

@@ -87,7 +87,7 @@ func (f *figure) html(b *bytes.Buffer) {
 	fmt.Fprintf(b, "<figure id=\"f-%s\" tabindex=\"0\" data-table=\"%s\" aria-label=\"%s\">\n", f.id, details, html.EscapeString(f.title))
 	b.Write(f.layout(wide).svg(f.id+"-w", "wide", f.title, f.says.String(), details))
 	b.Write(f.layout(narrow).svg(f.id+"-n", "narrow", f.title, f.says.String(), details))
-	b.WriteString("<output aria-live=\"polite\"></output>\n<figcaption>" + f.says.html() + "</figcaption>\n</figure>\n")
+	b.WriteString("<figcaption>" + f.says.html() + "</figcaption>\n<output aria-live=\"polite\"></output>\n</figure>\n")
 }
 
 func (t *table) html(b *bytes.Buffer, class string) {
@@ -164,10 +164,13 @@ func (g *grid) html(b *bytes.Buffer) {
 }
 
 func (s *sample) html(b *bytes.Buffer) {
-	copied := ""
-	if s.copied != "" {
-		copied = "<u>" + html.EscapeString(s.copied) + "</u>"
+	b.WriteString(`<blockquote class="` + tone(s.kind) + `"><b>` + html.EscapeString(s.model) + "</b>")
+	for _, w := range s.texts {
+		copied := ""
+		if w.copied != "" {
+			copied = "<u>" + html.EscapeString(w.copied) + "</u>"
+		}
+		b.WriteString("<bdi>" + html.EscapeString(w.before) + copied + html.EscapeString(w.rest) + "</bdi>")
 	}
-	b.WriteString(`<blockquote class="` + tone(s.kind) + `"><b>` + html.EscapeString(s.model) + "</b><bdi>" +
-		html.EscapeString(s.before) + copied + html.EscapeString(s.rest) + "</bdi></blockquote>\n")
+	b.WriteString("</blockquote>\n")
 }

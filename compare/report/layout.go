@@ -13,6 +13,8 @@ const (
 	narrow = 340.0
 )
 
+const gutter = 28.0 // between panels
+
 // layout draws the figure at a width: panels side by side where there is room.
 func (f *figure) layout(width float64) *drawing {
 	d := &drawing{width: width}
@@ -20,33 +22,38 @@ func (f *figure) layout(width float64) *drawing {
 	if width == narrow {
 		columns = 1
 	}
-	const gutter = 28.0
 	y := 0.0
 	for from := 0; from < len(f.panels); from += columns {
-		row := f.panels[from:min(from+columns, len(f.panels))]
-		total := 0.0
-		for i := range columns { // a last row that is not full keeps the columns
-			total += f.panels[min(from-from%columns+i, len(f.panels)-1)].share()
+		row := slices.Clone(f.panels[from:min(from+columns, len(f.panels))])
+		for i := range row {
+			row[i].y.hide = row[i].y.hide && i > 0
 		}
-		if len(row) == columns {
-			total = 0
-			for _, p := range row {
-				total += p.share()
-			}
-		}
-		x, bottom := 0.0, y
-		for i, p := range row {
-			w := (width - gutter*float64(columns-1)) * p.share() / total
-			if i == 0 || columns == 1 {
-				p.y.hide = false
-			}
-			bottom = max(bottom, d.panel(&p, x, y, w))
-			x += w + gutter
-		}
-		y = bottom + 18
+		y = d.row(row, columns, y) + 18
 	}
 	d.height = math.Ceil(y - 12)
 	return d
+}
+
+// row draws panels side by side, their plots level; those that show an axis get
+// the room for it on top of their share. A row that is not full keeps the columns.
+func (d *drawing) row(row []panel, columns int, y float64) float64 {
+	head, room, shares := 0.0, d.width-gutter*float64(columns-1), 0.0
+	for i := range row {
+		head = max(head, row[i].head())
+		room -= row[i].leftMargin()
+		shares += row[i].share()
+	}
+	if missing := float64(columns - len(row)); missing > 0 {
+		room -= missing * row[len(row)-1].leftMargin()
+		shares += missing
+	}
+	x, bottom := 0.0, y
+	for i := range row {
+		w := row[i].leftMargin() + room*row[i].share()/shares
+		bottom = max(bottom, d.panel(&row[i], x, y, w, head))
+		x += w + gutter
+	}
+	return bottom
 }
 
 func (p *panel) share() float64 {
@@ -79,8 +86,24 @@ func (a *plot) y(v float64) float64 {
 
 func (a *plot) clampY(v float64) float64 { return max(a.y0, min(a.y1, a.y(v))) }
 
-// panel draws one panel at x, y with width w, and returns its lower end.
-func (d *drawing) panel(p *panel, x, y, w float64) float64 {
+// head is the height of what stands above the plot.
+func (p *panel) head() float64 {
+	h := 4.0
+	if p.title != "" {
+		h += 24
+	}
+	if p.y.label != "" {
+		h += 26
+	}
+	if len(p.x.second) > 0 {
+		h += 44
+	}
+	return h
+}
+
+// panel draws one panel at x, y with width w, its plot head below y, and returns
+// its lower end.
+func (d *drawing) panel(p *panel, x, y, w, head float64) float64 {
 	height := p.height
 	switch {
 	case p.y.scale == names:
@@ -92,20 +115,18 @@ func (d *drawing) panel(p *panel, x, y, w float64) float64 {
 	if p.x.scale == names {
 		p.x.min, p.x.max = -0.5, float64(len(p.x.names))-0.5
 	}
-	top := y + 4
+	at := y + 4
 	if p.title != "" {
-		d.label("ink", p.title, "start", x, top+14).bold = true
-		top += 24
+		d.label("ink", p.title, "start", x, at+14).bold = true
+		at += 24
 	}
-	if p.y.label != "" {
-		d.label("muted", p.y.label, "start", x, top+14)
-		top += 26
+	if p.y.label != "" && !p.y.hide {
+		d.label("muted", p.y.label, "start", x, at+14)
 	}
+	top, left, right := y+head, p.leftMargin(), p.rightMargin()
 	if len(p.x.second) > 0 {
-		d.label("muted", p.x.other, "start", x, top+14)
-		top += 44
+		d.label("muted", p.x.other, "start", x+left, at+14)
 	}
-	left, right := p.leftMargin(), p.rightMargin()
 	a := &plot{box{x + left, top, x + w - right, top + height}, p}
 	d.axes(a)
 	for _, r := range p.rules {
@@ -141,8 +162,8 @@ func (p *panel) leftMargin() float64 {
 func (p *panel) rightMargin() float64 {
 	w := 8.0
 	for _, s := range p.series {
-		if s.label != "" {
-			w = max(w, textWidth(s.label, labelSize)+14)
+		if s.label != "" && p.atEdge(s) {
+			w = max(w, textWidth(s.label, labelSize)+15)
 		}
 		if s.draw == drawDots {
 			for _, pt := range s.points {
@@ -152,10 +173,20 @@ func (p *panel) rightMargin() float64 {
 	}
 	for _, r := range p.rules {
 		if !r.upright && r.label != "" {
-			w = max(w, textWidth(r.label, labelSize)+14)
+			w = max(w, textWidth(r.label, labelSize)+15)
 		}
 	}
 	return math.Ceil(w)
+}
+
+// atEdge says that a line ends at the right edge, so that its name stands there.
+func (p *panel) atEdge(s series) bool {
+	if len(s.points) == 0 {
+		return false
+	}
+	scale := p.x.scale
+	last := scale.of(s.points[len(s.points)-1].x)
+	return scale.of(p.x.max)-last < 0.2*(scale.of(p.x.max)-scale.of(p.x.min))
 }
 
 // axes draws shades, lines and ticks.
@@ -197,21 +228,33 @@ func (d *drawing) axes(a *plot) {
 	}
 }
 
-// xTicks leaves out labels that would touch the one before.
+// xTicks names every tick, or every second, third … where names would touch.
 func (d *drawing) xTicks(a *plot, ticks []tick, y, length, text float64) {
-	last := math.Inf(-1)
-	for _, t := range ticks {
-		x, w := a.x(t.at), textWidth(t.text, labelSize)
-		if x < a.x0-1 || x > a.x1+1 {
-			continue
-		}
-		d.line("axis", 1, xy{x, y}, xy{x, y + length})
-		if x-w/2 < last+8 || x+w/2 > d.width {
-			continue
-		}
-		d.label("muted", t.text, "middle", x, y+text)
-		last = x + w/2
+	ticks = slices.DeleteFunc(slices.Clone(ticks), func(t tick) bool { return a.x(t.at) < a.x0-1 || a.x(t.at) > a.x1+1 })
+	every := 1
+	for every < len(ticks) && d.touch(a, ticks, every) {
+		every++
 	}
+	for i, t := range ticks {
+		x := a.x(t.at)
+		d.line("axis", 1, xy{x, y}, xy{x, y + length})
+		if i%every == 0 && x+textWidth(t.text, labelSize)/2 <= d.width {
+			d.label("muted", t.text, "middle", x, y+text)
+		}
+	}
+}
+
+// touch says that the names of every so many ticks would touch.
+func (d *drawing) touch(a *plot, ticks []tick, every int) bool {
+	last := math.Inf(-1)
+	for i := 0; i < len(ticks); i += every {
+		x, half := a.x(ticks[i].at), textWidth(ticks[i].text, labelSize)/2
+		if x-half < last+8 {
+			return true
+		}
+		last = x + half
+	}
+	return false
 }
 
 // rule draws a line across the plot; its label stands at the end with those of
@@ -239,42 +282,64 @@ func (d *drawing) rule(a *plot, r rule) {
 	s.mark, s.row = r.row >= 0, r.row
 }
 
-// endLabels names lines where they end, nudged apart.
+// end is a line's last point, with its name.
+type end struct {
+	kind, text string
+	at         xy
+}
+
+// endLabels names lines where they end: at the right edge nudged apart, within
+// the plot above the end.
 func (d *drawing) endLabels(a *plot) {
-	type end struct {
-		kind, text string
-		x, y       float64
-	}
-	var ends []end
+	var edge []end
+	var taken []box
 	for _, s := range a.p.series {
-		if s.label != "" && len(s.points) > 0 {
-			last := s.points[len(s.points)-1]
-			ends = append(ends, end{s.kind, s.label, a.x(last.x), a.clampY(last.y)})
+		if s.label == "" || len(s.points) == 0 {
+			continue
 		}
+		last := s.points[len(s.points)-1]
+		e := end{s.kind, s.label, xy{a.x(last.x), a.clampY(last.y)}}
+		if !a.p.atEdge(s) {
+			w := textWidth(e.text, labelSize)
+			taken = append(taken, d.above(e, xy{min(e.at.x+7, a.x1-w), e.at.y - 8}, taken))
+			continue
+		}
+		edge = append(edge, e)
 	}
 	for _, r := range a.p.rules {
 		if !r.upright && r.label != "" {
-			ends = append(ends, end{r.kind, r.label, a.x1, a.clampY(r.at)})
+			edge = append(edge, end{r.kind, r.label, xy{a.x1, a.clampY(r.at)}})
 		}
 	}
-	slices.SortStableFunc(ends, func(p, q end) int { return cmp.Compare(p.y, q.y) })
-	want := make([]float64, len(ends))
-	for i, e := range ends {
-		want[i] = e.y
+	slices.SortStableFunc(edge, func(p, q end) int { return cmp.Compare(p.at.y, q.at.y) })
+	want := make([]float64, len(edge))
+	for i, e := range edge {
+		want[i] = e.at.y
 	}
-	for i, y := range nudge(want, lineGap, a.y0, a.y1+4) {
-		e := ends[i]
-		x := a.x1 + 10
-		if math.Abs(y-e.y) > 3 || a.x1-e.x > 12 {
-			lead := d.line(tone(e.kind), 1, xy{e.x + 5, e.y}, xy{a.x1 + 2, e.y}, xy{a.x1 + 8, y})
-			lead.faint = true
+	for i, y := range nudge(want, lineGap, a.y0, a.y1-6) {
+		e := edge[i]
+		if math.Abs(y-e.at.y) > 3 || a.x1-e.at.x > 12 {
+			d.line(tone(e.kind), 1, xy{e.at.x + 4, e.at.y}, xy{a.x1 + 8, y}).faint = true
 		}
-		d.label(tone(e.kind), e.text, "start", x, y+5)
+		d.label(tone(e.kind), e.text, "start", a.x1+11, y+5)
 	}
 }
 
+// above writes a label at a place, or as far above it as other labels force it,
+// and returns what it covers.
+func (d *drawing) above(e end, at xy, taken []box) box {
+	w := textWidth(e.text, labelSize)
+	place := box{at.x - 4, at.y - 15, at.x + w + 4, at.y + 4}
+	for slices.ContainsFunc(taken, place.meets) {
+		place.y0 -= lineGap
+		place.y1 -= lineGap
+	}
+	d.label(tone(e.kind), e.text, "start", at.x, place.y1-4).halo = true
+	return place
+}
+
 // calls writes the labels of single points above them, each where it meets no
-// other label.
+// other label, with a line down to its point.
 func (d *drawing) calls(a *plot) {
 	var taken []box
 	for _, s := range a.p.series {
@@ -285,19 +350,11 @@ func (d *drawing) calls(a *plot) {
 			if p.call == "" {
 				continue
 			}
-			w := textWidth(p.call, labelSize)
 			at := xy{a.x(p.x), a.clampY(p.y)}
-			x := min(at.x+6, a.x1-w)
-			y := at.y - 26
-			place := box{x - 4, y - 15, x + w + 4, y + 4}
-			for slices.ContainsFunc(taken, place.meets) {
-				place.y0 -= lineGap
-				place.y1 -= lineGap
-				y -= lineGap
-			}
+			e := end{s.kind, p.call, at}
+			place := d.above(e, xy{min(at.x+6, a.x1-textWidth(p.call, labelSize)), at.y - 26}, taken)
 			taken = append(taken, place)
-			d.line(tone(s.kind), 1, at, xy{at.x, y - 4})
-			d.label(tone(s.kind), p.call, "start", x, y).halo = true
+			d.line(tone(s.kind), 1, at, xy{at.x, place.y1 - 14})
 		}
 	}
 }

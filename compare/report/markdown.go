@@ -69,9 +69,12 @@ func (t *table) markdown(b *bytes.Buffer) {
 
 // markdown has no underlining; the copied stretch is named below.
 func (s *sample) markdown(b *bytes.Buffer) {
-	b.WriteString(escaped(s.model) + ":\n\n" + fenced(s.before+s.copied+s.rest))
-	if s.copied != "" {
-		b.WriteString("\nLongest stretch copied: " + inlineCode(strings.ReplaceAll(s.copied, "\n", "⏎")) + "\n")
+	b.WriteString(escaped(s.model) + ":\n")
+	for _, w := range s.texts {
+		b.WriteString("\n" + fenced(w.before+w.copied+w.rest))
+		if w.copied != "" {
+			b.WriteString("\nLongest stretch copied: " + inlineCode(strings.ReplaceAll(w.copied, "\n", "⏎")) + "\n")
+		}
 	}
 }
 

@@ -7,7 +7,6 @@ type page struct {
 	title    string
 	verdict  []prose
 	sections []section
-	data     []*table // every figure's, in order
 }
 
 type section struct {
@@ -25,11 +24,14 @@ type part struct {
 	pre    string
 }
 
-// sample is what a model wrote; the stretch that it copied is underlined.
+// sample is what a model wrote, text by text; the stretch that each copied is
+// underlined.
 type sample struct {
-	model, kind          string
-	before, copied, rest string
+	model, kind string
+	texts       []written
 }
+
+type written struct{ before, copied, rest string }
 
 // builder makes the page of a document.
 type builder struct {

@@ -16,7 +16,7 @@ var kinds = []struct {
 }{
 	{"RNN", compare.KindRNN, 1.642, 0.003},
 	{"LSTM", compare.KindLSTM, 1.512, 0.01},
-	{"GRU", compare.KindGRU, 1.520, 0.01},
+	{"GRU", compare.KindGRU, 1.548, 0.01},
 	{"5-gram", compare.KindNGram, 1.671, 0},
 	{"Feed-forward", compare.KindFeedForward, 1.733, 0.003},
 	{"Transformer", compare.KindTransformer, 1.578, 0.003},
@@ -93,7 +93,7 @@ func model(r compare.Result, name, kind string, loss, rate float64, shared []flo
 			seen = min(at, m.Reach)
 		}
 		m.Context.Lengths = append(m.Context.Lengths, at)
-		m.Context.Loss = append(m.Context.Loss, loss+0.9*math.Exp(-math.Pow(float64(seen), 0.55)*(0.55+loss/10)))
+		m.Context.Loss = append(m.Context.Loss, loss+0.9*math.Exp(-math.Pow(float64(seen), 0.55)*(loss-1.1)))
 	}
 	for i, c := range r.Counts {
 		m.CountNats = append(m.CountNats, float64(c.Tokens)*loss*[]float64{1.9, 1.35, 1.05, 0.8, 0.5}[i])

@@ -40,7 +40,7 @@ func (b *builder) gradients() section {
 
 func gradientPanel(t *table, m compare.Model) panel {
 	g := m.Gradients
-	p := panel{title: m.Name, height: 240, x: axis{label: "lag k, tokens"}, y: axis{label: "norm by " + g.State, scale: log10, min: 1e-8, max: 10}}
+	p := panel{title: m.Name + ", by " + g.State, height: 240, x: axis{label: "lag k, tokens"}, y: axis{label: "relative norm", hide: true, scale: log10, min: 1e-8, max: 10}}
 	for e := -8; e <= 0; e += 2 {
 		p.y.ticks = append(p.y.ticks, tick{math.Pow10(e), power(e)})
 	}
@@ -53,11 +53,11 @@ func gradientPanel(t *table, m compare.Model) panel {
 		for _, k := range lagsShown(stage.Lags) {
 			median, low, high := float64(stage.Median[k]), float64(stage.Low[k]), float64(stage.High[k])
 			longest = max(longest, stage.Lags[k])
-			if math.IsNaN(median) {
+			if math.IsNaN(median) || median < p.y.min {
 				continue
 			}
 			row := t.add(named(m.Name, m.Kind), word(stage.Name), whole(int64(stage.Lags[k])), num(median, relative(median)), num(low, relative(low)), num(high, relative(high)))
-			line.points = append(line.points, point{row: row, x: float64(stage.Lags[k]), y: max(median, 1e-12), low: max(low, 1e-12), high: max(high, 1e-12)})
+			line.points = append(line.points, point{row: row, x: float64(stage.Lags[k]), y: median, low: max(low, p.y.min), high: max(high, p.y.min)})
 		}
 		p.series = append(p.series, line)
 	}
@@ -66,14 +66,14 @@ func gradientPanel(t *table, m compare.Model) panel {
 	return p
 }
 
-// lagsShown thins lags out with growing distance: at most a sixth apart, and the last.
+// lagsShown thins lags out with growing distance: each half as far again as the one before, and the last.
 func lagsShown(lags []int) []int {
 	var shown []int
 	next := 0
 	for i, lag := range lags {
 		if lag >= next || i == len(lags)-1 {
 			shown = append(shown, i)
-			next = max(lag+1, int(math.Ceil(float64(lag)*1.2)))
+			next = max(lag+1, int(math.Ceil(float64(lag)*1.5)))
 		}
 	}
 	return shown
@@ -87,11 +87,11 @@ func relative(v float64) string {
 }
 
 func (b *builder) reachSays() prose {
-	p := say("Norms of the gradient of the loss at t by the state k tokens before, medians relative to lag 0; dotted at the start of training, dashed at half, solid at the end with its 10–90", thin, "% band; upright, the window T of training. ")
+	p := say("Norms of the gradient of the loss at t by the state k tokens before, medians relative to lag 0; dotted at the start of training, dashed at half, solid at the end with its 10–90", thin, "% band; upright, the window T of training; what is below 10⁻⁸ is not drawn. ")
 	var items []prose
 	for i, r := range b.doc.Findings.Reach {
 		if r.Lag < 0 {
-			items = append(items, say(r.Model, " nowhere measured"))
+			items = append(items, say(r.Model, " at none of the lags measured"))
 			continue
 		}
 		items = append(items, say(r.Model, " at lag ", number(fmt.Sprintf("findings.reach.%d.lag", i), float64(r.Lag), count(int64(r.Lag)))))
@@ -141,7 +141,7 @@ func gatePanel(t *table, m compare.Model, g compare.Gate) panel {
 	}
 	p := panel{title: name, height: 150, triangle: true,
 		x: axis{label: "open", min: -0.06, max: 1.06, ticks: []tick{{0, "0"}, {0.5, "0.5"}, {1, "1"}}},
-		y: axis{label: "shut", min: -0.06, max: 1.06, ticks: []tick{{0, "0"}, {0.5, "0.5"}, {1, "1"}}}}
+		y: axis{label: "shut", hide: true, min: -0.06, max: 1.06, ticks: []tick{{0, "0"}, {0.5, "0.5"}, {1, "1"}}}}
 	type spot struct{ x, y int }
 	units := map[spot]int{}
 	for i, over := range g.Over {

@@ -46,7 +46,6 @@ func (b *builder) learning() section {
 	if p := b.doc.Result.Plan; p.Cooldown > 0 && p.Tokens > 0 {
 		byTokens.shades = []shade{{(1 - p.Cooldown) * float64(p.Tokens), float64(p.Tokens), "cooling"}}
 	}
-	byTokens.x.ticks = shortTicks(byTokens.x.ticks)
 	f.panels = []panel{byTokens}
 	if timed {
 		byTime.x.fit(values(byTime.series, func(p point) []float64 { return []float64{p.x} }), 0.02)
@@ -89,15 +88,6 @@ func (b *builder) curves(t *table, m compare.Model, curve []compare.Mark) (token
 		}
 	}
 	return append(tokens, mean), append(time, meanTime), timed
-}
-
-// shortTicks writes large numbers in thousands or millions.
-func shortTicks(ticks []tick) []tick {
-	out := make([]tick, len(ticks))
-	for i, t := range ticks {
-		out[i] = tick{t.at, short(t.at)}
-	}
-	return out
 }
 
 func (b *builder) learningSays() prose {

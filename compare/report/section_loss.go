@@ -94,31 +94,30 @@ func perplexities(low, high float64) []tick {
 
 // scores is the table of section 1.
 func (b *builder) scores() *table {
-	t := &table{id: "scores", caption: "Scores on the test text", columns: []column{
+	t := &table{id: "scores", caption: "Scores on the test text; distances with their 95 % interval", columns: []column{
 		{head: "model", key: "model", text: true}, {head: "loss, " + b.nats(), key: "loss"}, {head: "perplexity", key: "perplexity"},
-		{head: "bits a byte", key: "bits_per_byte"}, {head: "accuracy, %", key: "accuracy"}, {head: "runs from … to", key: "runs", text: true},
-		{head: "above row one", key: "delta"}, {head: "95 % interval", key: "interval", text: true}, {head: "in words", key: "verdict", text: true},
+		{head: "bits a byte", key: "bits_per_byte"}, {head: "accuracy, %", key: "accuracy"}, {head: "runs", key: "runs"},
+		{head: "above row one", key: "delta"}, {head: "in words", key: "verdict", text: true},
 	}}
 	digits := b.lossPlaces()
 	for i, row := range b.doc.Judgement.Rows {
-		runs, delta, interval := "–", cell{text: ""}, ""
+		runs, delta := "", ""
 		if row.Finished > 1 {
-			runs = fixed(float64(row.Low), digits) + " … " + fixed(float64(row.High), digits)
+			runs = fixed(float64(row.Low), digits) + "–" + fixed(float64(row.High), digits)
 		}
 		if i > 0 {
 			if d := b.doc.Judgement.Pairs[i-1].Loss; d != nil {
 				n := places(d.Half())
-				delta = decimal(-float64(d.Delta), n)
-				interval = fixed(-float64(d.High), n) + " … " + fixed(-float64(d.Low), n)
+				delta = fixed(-float64(d.Delta), n) + " ± " + fixed(d.Half(), n)
 			}
 		}
 		loss, accuracy := float64(row.Loss), float64(row.Accuracy)
 		t.add(named(row.Name, b.model(row).Kind), decimal(loss, digits), num(float64(row.Perplexity), significant(float64(row.Perplexity), 4)),
-			decimal(float64(row.BitsPerByte), 3), decimal(100*accuracy, 1), word(runs), delta, word(interval), word(b.inWords(i)))
+			decimal(float64(row.BitsPerByte), 3), decimal(100*accuracy, 1), word(runs), word(delta), word(b.inWords(i)))
 	}
 	for _, f := range b.doc.Result.Floors {
 		t.add(word(f.Name), decimal(f.TestLoss, digits), num(math.Exp(f.TestLoss), significant(math.Exp(f.TestLoss), 4)),
-			decimal(b.doc.Result.Text.BitsPerByte(f.TestLoss), 3), decimal(100*float64(f.Accuracy), 1), word("–"), cell{}, word(""), word("a floor, no model"))
+			decimal(b.doc.Result.Text.BitsPerByte(f.TestLoss), 3), decimal(100*float64(f.Accuracy), 1), cell{}, cell{}, word("a floor, no model"))
 	}
 	return t
 }
@@ -137,10 +136,10 @@ func (b *builder) lossPlaces() int {
 // pairs lists every difference with the parts of its variance.
 func (b *builder) pairs() *table {
 	t := &table{id: "pairs", caption: "All pairs: Δ = A − B and the parts of its variance", columns: []column{
-		{head: "A", key: "a", text: true}, {head: "B", key: "b", text: true}, {head: "Δ loss", key: "delta"}, {head: "from", key: "low"}, {head: "to", key: "high"},
+		{head: "A", key: "a", text: true}, {head: "B", key: "b", text: true}, {head: "Δ loss", key: "delta"}, {head: "±", key: "half"},
 		{head: "variance: seeds of A", key: "seeds_a"}, {head: "seeds of B", key: "seeds_b"}, {head: "text", key: "text"}, {head: "blocks joined", key: "grouping"},
 		{head: "ν", key: "freedom"}, {head: "A lower, % of seed pairs", key: "lower"},
-		{head: "Δ accuracy, points", key: "accuracy_delta"}, {head: "from", key: "accuracy_low"}, {head: "to", key: "accuracy_high"},
+		{head: "Δ accuracy, points", key: "accuracy_delta"}, {head: "±", key: "accuracy_half"},
 	}}
 	for _, p := range b.doc.Judgement.Pairs {
 		if p.Loss == nil {
@@ -148,11 +147,11 @@ func (b *builder) pairs() *table {
 		}
 		l, a, n := p.Loss, p.Accuracy, places(p.Loss.Half())
 		scientific := func(v compare.Number) cell { return num(float64(v), exponent(float64(v))) }
-		percent := func(v compare.Number) cell { return decimal(100*float64(v), min(2, places(100*a.Half()))) }
-		t.add(named(p.A, b.kind(p.A)), named(p.B, b.kind(p.B)), decimal(float64(l.Delta), n), decimal(float64(l.Low), n), decimal(float64(l.High), n),
+		percent := func(v float64) cell { return decimal(100*v, min(2, places(100*a.Half()))) }
+		t.add(named(p.A, b.kind(p.A)), named(p.B, b.kind(p.B)), decimal(float64(l.Delta), n), decimal(l.Half(), n),
 			scientific(l.SeedsA), scientific(l.SeedsB), scientific(l.Text), whole(int64(l.Grouping)),
 			num(float64(l.Freedom), fixed(float64(l.Freedom), 1)), decimal(100*float64(p.Lower), 0),
-			percent(a.Delta), percent(a.Low), percent(a.High))
+			percent(float64(a.Delta)), percent(a.Half()))
 	}
 	if len(t.rows) == 0 {
 		return nil

@@ -131,7 +131,7 @@ func (b *builder) tuning() section {
 }
 
 func (b *builder) trials(t *table, m compare.Model) panel {
-	p := panel{title: m.Name, height: 170, x: axis{label: "learning rate", scale: log10}, y: axis{label: "validation, nats"}}
+	p := panel{title: m.Name, height: 170, x: axis{label: "learning rate", scale: log10}, y: axis{label: "validation, nats", hide: true}}
 	line := series{kind: m.Kind}
 	var rates []float64
 	for _, trial := range m.Search.Trials {
@@ -146,10 +146,10 @@ func (b *builder) trials(t *table, m compare.Model) panel {
 		row := t.add(named(m.Name, m.Kind), word(m.Search.Setting), num(trial.Value, rate(trial.Value)), decimal(float64(trial.Loss), 4), word(note))
 		line.points = append(line.points, point{row: row, x: trial.Value, y: float64(trial.Loss), ring: chosen, cross: trial.Diverged})
 		rates = append(rates, trial.Value)
-		p.x.ticks = append(p.x.ticks, tick{trial.Value, rate(trial.Value)})
+		p.x.ticks = append(p.x.ticks, tick{trial.Value, shortRate(trial.Value)})
 	}
 	ticks := p.x.ticks
-	p.x.fit(rates, 0.12)
+	p.x.fit(rates, 0.07)
 	p.x.ticks = ticks
 	p.series = []series{line}
 	return p

@@ -17,16 +17,20 @@ func (b *builder) writing() section {
 		s.say("No samples were written.")
 		return s
 	}
-	s.say("Each continues ", corpus(strings.TrimSpace(r.Prompt.Text)), " with seed ", number("result.prompt.seed", float64(r.Prompt.Seed), strconv.FormatUint(r.Prompt.Seed, 10)),
+	s.say("Each continues ", "“", corpus(strings.TrimSpace(r.Prompt.Text)), "”", " with seed ", number("result.prompt.seed", float64(r.Prompt.Seed), strconv.FormatUint(r.Prompt.Seed, 10)),
 		" at temperature ", number("result.prompt.temperature", r.Prompt.Temperature, trim(fixed(r.Prompt.Temperature, 2))),
 		". Underlined is the longest stretch that stands in the training text. Samples show a model’s manner; they never rank models.")
 	for _, m := range r.Models {
+		if len(m.Samples) == 0 {
+			continue
+		}
+		shown := &sample{model: m.Name, kind: m.Kind}
 		for _, w := range m.Samples {
 			from, to := max(0, min(w.CopiedFrom, len(w.Text))), max(0, min(w.CopiedTo, len(w.Text)))
 			to = max(from, to)
-			s.parts = append(s.parts, part{sample: &sample{model: m.Name, kind: m.Kind,
-				before: visible(w.Text[:from]), copied: visible(w.Text[from:to]), rest: visible(w.Text[to:])}})
+			shown.texts = append(shown.texts, written{visible(w.Text[:from]), visible(w.Text[from:to]), visible(w.Text[to:])})
 		}
+		s.parts = append(s.parts, part{sample: shown})
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/refrain-lm/refrain/compare"
 )
@@ -95,10 +96,10 @@ func (b *builder) wordsSection() section {
 			{head: "nats a word", key: "nats"}, {head: "part of Δ, " + b.nats(), key: "part"},
 		}},
 	}
-	left := panel{height: 250, x: axis{label: "times seen in training", scale: names}, y: axis{label: "nats a word"}}
-	right := panel{height: 250, x: axis{label: "times seen in training", scale: names}, y: axis{label: "part of Δ, nats a " + b.unit()}}
+	left := panel{weight: 1.2, height: 250, x: axis{label: "times seen in training, from", scale: names}, y: axis{label: "nats a word"}}
+	right := panel{height: 250, x: axis{label: "times seen in training, from", scale: names}, y: axis{label: "part of Δ, nats a " + b.unit()}}
 	for _, c := range r.Counts {
-		left.x.names = append(left.x.names, rowName{name: ranged(c)})
+		left.x.names = append(left.x.names, rowName{name: from(c)})
 	}
 	right.x.names = left.x.names
 	for _, m := range r.Models {
@@ -134,6 +135,9 @@ func (b *builder) wordsSection() section {
 	s.show(fig)
 	return s
 }
+
+// from writes where a range of counts begins, for an axis.
+func from(c compare.Count) string { return strings.ReplaceAll(short(float64(c.From)), thin, "") }
 
 // ranged writes a range of counts.
 func ranged(c compare.Count) string {

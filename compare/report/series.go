@@ -1,6 +1,9 @@
 package report
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // series draws what one model has in one panel.
 func (d *drawing) series(a *plot, s *series) {
@@ -26,7 +29,7 @@ func (d *drawing) series(a *plot, s *series) {
 				d.line(tone(s.kind), 1.5, xy{a.x(p.low), at.y}, xy{a.x(p.high), at.y})
 			}
 			d.belongs(d.marker(s.kind, at, 5, false), p)
-			d.label("ink", p.call, "start", max(at.x, a.x(max(p.high, p.x)))+10, at.y+5)
+			d.label("ink", p.call, "start", max(at.x, a.x(max(p.high, p.x)))+10, at.y+5).halo = true
 		case drawBubbles:
 			m := d.marker("", at, p.size, false)
 			m.tone, m.faint = tone(s.kind), false
@@ -61,7 +64,7 @@ func (d *drawing) joined(a *plot, s *series) {
 		return
 	}
 	r := 3.5
-	if len(s.points) > 30 {
+	if len(s.points) > 30 || s.dash != "" || s.band {
 		r = 2.5
 	}
 	for _, p := range s.points {
@@ -101,17 +104,24 @@ func (d *drawing) interval(a *plot, s *series, p point, at xy) {
 	d.belongs(d.line(tone(s.kind), 3, xy{at.x, at.y - 9}, xy{at.x, at.y + 9}), p)
 }
 
-// bars stand on zero, the value above or below.
+// bars stand on zero, with their values above or below where there is room for
+// all of them.
 func (d *drawing) bars(a *plot, s *series) {
-	half := 0.32 * (a.x(1) - a.x(0))
+	pitch := a.x(1) - a.x(0)
+	half := 0.32 * pitch
 	d.line("axis", 1, xy{a.x0, a.y(0)}, xy{a.x1, a.y(0)})
 	for _, p := range s.points {
 		x, y, zero := a.x(p.x), a.y(p.y), a.y(0)
 		d.belongs(d.area(tone(s.kind), xy{x - half, zero}, xy{x - half, y}, xy{x + half, y}, xy{x + half, zero}), p)
-		at := y - 6
+	}
+	if slices.ContainsFunc(s.points, func(p point) bool { return textWidth(p.call, labelSize) > pitch-4 }) {
+		return
+	}
+	for _, p := range s.points {
+		at := a.y(p.y) - 6
 		if p.y < 0 {
-			at = y + 17
+			at = a.y(p.y) + 17
 		}
-		d.label("ink", p.call, "middle", x, at)
+		d.label("ink", p.call, "middle", a.x(p.x), at)
 	}
 }

@@ -31,6 +31,9 @@ func (s *shape) svg(b *bytes.Buffer) {
 	if s.fill {
 		class += " f"
 	}
+	if s.stroke > 0 {
+		class += " l"
+	}
 	if s.faint {
 		class += " w"
 	}

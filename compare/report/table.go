@@ -79,21 +79,3 @@ func (t *table) csv() []byte {
 	w.Flush()
 	return []byte(b.String())
 }
-
-// read is a row as one line, for the line under a figure.
-func (t *table) read(row int) string {
-	var b strings.Builder
-	for i, c := range t.rows[row] {
-		if c.text == "" || c.text == "–" {
-			continue
-		}
-		if b.Len() > 0 {
-			b.WriteString("; ")
-		}
-		if i > 0 {
-			b.WriteString(t.columns[i].head + " ")
-		}
-		b.WriteString(c.text)
-	}
-	return b.String()
-}

@@ -2,6 +2,8 @@ package report
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/refrain-lm/refrain/compare"
 )
@@ -69,31 +71,39 @@ func (b *builder) rival(i int, p compare.Pair) prose {
 	path := fmt.Sprintf("judgement.pairs.%d.", i)
 	switch p.Verdict {
 	case compare.Better:
-		less := ""
-		if p.Small {
-			less = "by less than 1" + thin + "%, "
-		}
-		return say(p.B, " (", less, "by ", b.gap(path, p), ")")
+		return b.gap(path, p)
 	case compare.Equal:
 		places := places(p.Loss.Half())
 		return say(p.B, " (apart by ", number(path+"loss.delta", float64(p.Loss.Delta), fixed(-float64(p.Loss.Delta), places)),
-			"; ", b.interval(path+"loss.", p.Loss, places), ")")
+			" nats, ", b.interval(path+"loss.", p.Loss, places), ")")
 	case compare.NotSeparated:
 		return b.unseparated(path, p)
 	}
 	return b.finished(b.row(p.B))
 }
 
-// gap is Δ with its interval, as a positive number.
+// gap says how far A is below B; only the first names the unit.
 func (b *builder) gap(path string, p compare.Pair) prose {
 	places := places(p.Loss.Half())
-	return say(number(path+"loss.delta", float64(p.Loss.Delta), fixed(-float64(p.Loss.Delta), places)),
-		" nats a ", b.unit(), ", ", b.interval(path+"loss.", p.Loss, places))
+	delta := number(path+"loss.delta", float64(p.Loss.Delta), fixed(-float64(p.Loss.Delta), places))
+	less, unit, sure := "", "", ""
+	if p.Small {
+		less = "by less than 1" + thin + "%: "
+	}
+	if path == "judgement.pairs."+strconv.Itoa(b.first(compare.Better))+"." {
+		unit, sure = " nats a "+b.unit(), "95"+thin+"% interval "
+	}
+	return say(p.B, " (", less, delta, unit, ", ", sure, b.interval(path+"loss.", p.Loss, places), ")")
+}
+
+// first is the first pair of the best model with this verdict.
+func (b *builder) first(of compare.Verdict) int {
+	return slices.IndexFunc(b.doc.Judgement.Pairs, func(p compare.Pair) bool { return p.Verdict == of })
 }
 
 // interval turns Δ = A − B into the distance of B from A.
 func (b *builder) interval(path string, d *compare.Difference, places int) prose {
-	return say("95", thin, "% interval ", number(path+"high", float64(d.High), fixed(-float64(d.High), places)),
+	return say(number(path+"high", float64(d.High), fixed(-float64(d.High), places)),
 		" to ", number(path+"low", float64(d.Low), fixed(-float64(d.Low), places)))
 }
 
