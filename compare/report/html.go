@@ -95,7 +95,7 @@ func (t *table) html(b *bytes.Buffer, class string) {
 	if t.id == "again" {
 		class = "facts"
 	}
-	fmt.Fprintf(b, "<div class=\"box %s\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table id=\"t-%s\">\n<caption>%s</caption>\n<thead><tr>", class, caption, t.id, caption)
+	fmt.Fprintf(b, "<div class=\"box %s\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table id=\"t-%s\">\n<caption><span>%s</span></caption>\n<thead><tr>", class, caption, t.id, caption)
 	for _, c := range t.columns {
 		if c.head == "" {
 			b.WriteString("<td></td>") // a head without a name is none

@@ -95,9 +95,9 @@ func perplexities(low, high float64) []tick {
 // scores is the table of section 1.
 func (b *builder) scores() *table {
 	t := &table{id: "scores", caption: "Scores on the test text; distances with their 95 % interval", columns: []column{
-		{head: "model", key: "model", text: true}, {head: "loss, " + b.nats(), key: "loss"}, {head: "perplexity", key: "perplexity"},
-		{head: "bits a byte", key: "bits_per_byte"}, {head: "accuracy, %", key: "accuracy"}, {head: "runs", key: "runs"},
-		{head: "above row one", key: "delta"}, {head: "in words", key: "verdict", text: true},
+		{head: "model", key: "model", text: true}, {head: "loss, " + b.nats(), key: "loss"}, {head: "above row one", key: "delta"},
+		{head: "in words", key: "verdict", text: true}, {head: "perplexity", key: "perplexity"}, {head: "bits a byte", key: "bits_per_byte"},
+		{head: "accuracy, %", key: "accuracy"}, {head: "runs", key: "runs"},
 	}}
 	digits := b.lossPlaces()
 	for i, row := range b.doc.Judgement.Rows {
@@ -112,12 +112,12 @@ func (b *builder) scores() *table {
 			}
 		}
 		loss, accuracy := float64(row.Loss), float64(row.Accuracy)
-		t.add(named(row.Name, b.model(row).Kind), decimal(loss, digits), num(float64(row.Perplexity), significant(float64(row.Perplexity), 4)),
-			decimal(float64(row.BitsPerByte), 3), decimal(100*accuracy, 1), word(runs), word(delta), word(b.inWords(i)))
+		t.add(named(row.Name, b.model(row).Kind), decimal(loss, digits), word(delta), word(b.inWords(i)),
+			num(float64(row.Perplexity), significant(float64(row.Perplexity), 4)), decimal(float64(row.BitsPerByte), 3), decimal(100*accuracy, 1), word(runs))
 	}
 	for _, f := range b.doc.Result.Floors {
-		t.add(word(f.Name), decimal(f.TestLoss, digits), num(math.Exp(f.TestLoss), significant(math.Exp(f.TestLoss), 4)),
-			decimal(b.doc.Result.Text.BitsPerByte(f.TestLoss), 3), decimal(100*float64(f.Accuracy), 1), cell{}, cell{}, word("a floor, no model"))
+		t.add(word(f.Name), decimal(f.TestLoss, digits), cell{}, word("a floor, no model"), num(math.Exp(f.TestLoss), significant(math.Exp(f.TestLoss), 4)),
+			decimal(b.doc.Result.Text.BitsPerByte(f.TestLoss), 3), decimal(100*float64(f.Accuracy), 1), cell{})
 	}
 	return t
 }

@@ -15,18 +15,37 @@ func (d *drawing) svg(id, class, title, description, details string) []byte {
 		`" width="` + coordinate(d.width) + `" height="` + coordinate(d.height) +
 		`" aria-labelledby="` + id + `-t ` + id + `-d" aria-details="` + details + `">`)
 	b.WriteString(`<title id="` + id + `-t">` + html.EscapeString(title) + `</title><desc id="` + id + `-d">` + html.EscapeString(description) + `</desc>` + "\n")
-	for _, s := range d.shapes {
-		s.svg(&b)
+	for from := 0; from < len(d.shapes); {
+		from += svgRun(&b, d.shapes[from:])
 	}
 	b.WriteString("</svg>\n")
 	return b.Bytes()
 }
 
-func (s *shape) svg(b *bytes.Buffer) {
-	if s.text != "" {
-		s.svgText(b)
-		return
+// svgRun writes the first shape, and with it those that follow and look the same.
+func svgRun(b *bytes.Buffer, shapes []shape) int {
+	if shapes[0].text != "" {
+		shapes[0].svgText(b)
+		return 1
 	}
+	look, n := shapes[0].look(), 1
+	for n < len(shapes) && shapes[n].text == "" && shapes[n].look() == look {
+		n++
+	}
+	if n == 1 {
+		shapes[0].svgPath(b, look)
+		return 1
+	}
+	b.WriteString("<g" + look + ">\n")
+	for i := range shapes[:n] {
+		shapes[i].svgPath(b, "")
+	}
+	b.WriteString("</g>\n")
+	return n
+}
+
+// look is a path's class and stroke.
+func (s *shape) look() string {
 	class := s.tone
 	if s.fill {
 		class += " f"
@@ -37,6 +56,17 @@ func (s *shape) svg(b *bytes.Buffer) {
 	if s.faint {
 		class += " w"
 	}
+	look := ` class="` + class + `"`
+	if s.stroke > 0 {
+		look += ` stroke-width="` + coordinate(s.stroke) + `"`
+	}
+	if s.dash != "" {
+		look += ` stroke-dasharray="` + s.dash + `"`
+	}
+	return look
+}
+
+func (s *shape) svgPath(b *bytes.Buffer, look string) {
 	if s.circle > 0 {
 		b.WriteString(`<circle cx="` + coordinate(s.at.x) + `" cy="` + coordinate(s.at.y) + `" r="` + coordinate(s.circle) + `"`)
 	} else {
@@ -46,13 +76,7 @@ func (s *shape) svg(b *bytes.Buffer) {
 		}
 		b.WriteByte('"')
 	}
-	b.WriteString(` class="` + class + `"`)
-	if s.stroke > 0 {
-		b.WriteString(` stroke-width="` + coordinate(s.stroke) + `"`)
-	}
-	if s.dash != "" {
-		b.WriteString(` stroke-dasharray="` + s.dash + `"`)
-	}
+	b.WriteString(look)
 	if s.mark {
 		b.WriteString(` data-r="` + strconv.Itoa(s.row) + `"`)
 	}
@@ -101,7 +125,7 @@ func writePath(b *bytes.Buffer, path []xy, closed bool) {
 }
 
 func coordinate(v float64) string {
-	r := math.Round(v*100) / 100
+	r := math.Round(v*10) / 10
 	if r == 0 {
 		r = 0 // no −0
 	}

@@ -29,11 +29,11 @@ func (b *builder) verdict() []prose {
 		said = append(said[:last-1], say(said[last-1], "; ", said[last]))
 	}
 	for i := range said {
+		opening := ""
 		if i == 0 {
-			said[i] = say("On this text, size and budget, ", said[i], ".")
-		} else {
-			said[i] = say(said[i], ".")
+			opening = "On this text, size and budget, "
 		}
+		said[i] = say(opening, said[i], ".")
 	}
 	return said
 }
@@ -60,10 +60,12 @@ func (b *builder) group(of compare.Verdict) prose {
 		return say(leader, " and ", list(items))
 	case of == compare.NotSeparated:
 		return say(leader, " is not separated from ", list(items))
-	case b.doc.Judgement.Rows[0].Complete():
-		return say("not compared: ", list(items))
+	case !b.doc.Judgement.Rows[0].Complete():
+		return say("nothing is compared, since no model finished all its runs: ", list(append([]prose{b.finished(0)}, items...)))
+	case len(items) == 1:
+		return say(list(items), " is not compared")
 	}
-	return say("nothing is compared, since no model finished all its runs: ", list(append([]prose{b.finished(0)}, items...)))
+	return say(list(items), " are not compared")
 }
 
 // rival is the other model with what was measured, as group needs it.
