@@ -25,11 +25,17 @@ const (
 // shape, lie within the file, and leave neither gap nor overlap, before memory
 // for any of them is taken. Errors match [ErrDamaged] where the file is at fault.
 func ReadSafetensors(r io.ReaderAt, size int64) ([]Tensor, error) {
-	return readSafetensors("safetensors data", r, size)
+	return readSafetensors("safetensors data", r, size, false)
 }
 
 // ReadSafetensorsFile is [ReadSafetensors] of the file at path; its errors name it.
-func ReadSafetensorsFile(path string) ([]Tensor, error) {
+func ReadSafetensorsFile(path string) ([]Tensor, error) { return readFile(path, false) }
+
+// ReadCompactFile is [ReadSafetensorsFile] that takes I8 too, and keeps it and BF16
+// as they are, in Tensor.Byte and Tensor.Half.
+func ReadCompactFile(path string) ([]Tensor, error) { return readFile(path, true) }
+
+func readFile(path string, compact bool) ([]Tensor, error) {
 	f, err := openRegular(path)
 	if err != nil {
 		return nil, err
@@ -39,7 +45,7 @@ func ReadSafetensorsFile(path string) ([]Tensor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s cannot be read: %w", path, err)
 	}
-	return readSafetensors(path, f, info.Size())
+	return readSafetensors(path, f, info.Size(), compact)
 }
 
 // entry is one tensor of a header; begin and end count from the data's start.
@@ -50,7 +56,7 @@ type entry struct {
 	begin, end int64
 }
 
-func readSafetensors(name string, r io.ReaderAt, size int64) ([]Tensor, error) {
+func readSafetensors(name string, r io.ReaderAt, size int64, compact bool) ([]Tensor, error) {
 	if size < 8 {
 		return nil, damaged("%s has %d bytes and is no safetensors file; copy it again", name, size)
 	}
@@ -70,10 +76,10 @@ func readSafetensors(name string, r io.ReaderAt, size int64) ([]Tensor, error) {
 	if err != nil {
 		return nil, damaged("%s has a damaged header (%v); copy it again", name, err)
 	}
-	if err := checkEntries(name, entries, start, size); err != nil {
+	if err := checkEntries(name, entries, start, size, compact); err != nil {
 		return nil, err
 	}
-	return readTensors(name, r, start, entries)
+	return readTensors(name, r, start, entries, compact)
 }
 
 // readHeader reads the JSON object token by token: nothing nests where it
@@ -248,9 +254,14 @@ func numbers(dec *json.Decoder, limit int) ([]int64, error) {
 	return list, expect(dec, json.Delim(']'))
 }
 
-// dtypeSize is the width in bytes of the types that can become float32, else 0.
-func dtypeSize(dtype string) int64 {
+// dtypeSize is the width in bytes of the types that can become float32, else 0;
+// with compact also of those that stay what they are.
+func dtypeSize(dtype string, compact bool) int64 {
 	switch dtype {
+	case "I8":
+		if compact {
+			return 1
+		}
 	case "F64":
 		return 8
 	case "F32":
@@ -263,7 +274,7 @@ func dtypeSize(dtype string) int64 {
 
 // checkEntries sorts the entries by place and checks that they fit their shapes,
 // each other and the file.
-func checkEntries(name string, list []entry, start, size int64) error {
+func checkEntries(name string, list []entry, start, size int64, compact bool) error {
 	slices.SortFunc(list, func(a, b entry) int {
 		if a.begin != b.begin {
 			return compare(a.begin, b.begin)
@@ -272,7 +283,7 @@ func checkEntries(name string, list []entry, start, size int64) error {
 	})
 	var at int64
 	for _, e := range list {
-		width := dtypeSize(e.dtype)
+		width := dtypeSize(e.dtype, compact)
 		if width == 0 {
 			return fmt.Errorf("%s: tensor %.80q has type %.20q: convert it to F32, F64, F16 or BF16", name, e.name, e.dtype)
 		}
@@ -322,25 +333,47 @@ func byteSize(shape []int, width int64) (n int64, ok bool) {
 	return int64(total), true
 }
 
-func readTensors(name string, r io.ReaderAt, start int64, list []entry) ([]Tensor, error) {
+func readTensors(name string, r io.ReaderAt, start int64, list []entry, compact bool) ([]Tensor, error) {
 	ts := make([]Tensor, len(list))
 	buf := make([]byte, 1<<16)
 	for i, e := range list {
-		width := dtypeSize(e.dtype)
-		data := make([]float32, (e.end-e.begin)/width)
-		ts[i] = Tensor{Name: e.name, Shape: e.shape, Data: data}
-		at := start + e.begin
-		for len(data) > 0 {
-			n := min(len(data), len(buf)/int(width))
-			part := buf[:n*int(width)]
-			if got, err := r.ReadAt(part, at); got < len(part) {
+		width := int(dtypeSize(e.dtype, compact))
+		all := int(e.end-e.begin) / width
+		t := Tensor{Name: e.name, Shape: e.shape}
+		switch {
+		case compact && e.dtype == "I8":
+			t.Byte = make([]int8, all)
+		case compact && e.dtype == "BF16":
+			t.Half = make([]uint16, all)
+		default:
+			t.Data = make([]float32, all)
+		}
+		for at, most := 0, len(buf)/width; at < all; at += most {
+			part := buf[:min(most, all-at)*width]
+			if got, err := r.ReadAt(part, start+e.begin+int64(at*width)); got < len(part) {
 				return nil, readError(name, err)
 			}
-			decode(data[:n], part, e.dtype)
-			data, at = data[n:], at+int64(len(part))
+			t.decode(at, part, e.dtype)
 		}
+		ts[i] = t
 	}
 	return ts, nil
+}
+
+// decode fills the values from value at on with what src holds.
+func (t Tensor) decode(at int, src []byte, dtype string) {
+	switch {
+	case t.Byte != nil:
+		for i, b := range src {
+			t.Byte[at+i] = int8(b)
+		}
+	case t.Half != nil:
+		for i := range len(src) / 2 {
+			t.Half[at+i] = binary.LittleEndian.Uint16(src[2*i:])
+		}
+	default:
+		decode(t.Data[at:at+len(src)/int(dtypeSize(dtype, false))], src, dtype)
+	}
 }
 
 // readError is for a file that could not be read, or that shrank meanwhile.

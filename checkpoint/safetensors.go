@@ -10,12 +10,33 @@ import (
 	"strings"
 )
 
-// Tensor is a named row-major array; len(Data) is the product of Shape, 1 for
-// an empty Shape.
+// Tensor is a named row-major array; its length is the product of Shape, 1 for
+// an empty Shape. Data holds its numbers, unless Half or Byte does.
 type Tensor struct {
 	Name  string
 	Shape []int
 	Data  []float32
+	Half  []uint16 // bfloat16
+	Byte  []int8
+}
+
+// Len is the number of values.
+func (t Tensor) Len() int { return max(len(t.Data), len(t.Half), len(t.Byte)) }
+
+// dtype is the format's name of how the values are kept, and their size in bytes.
+func (t Tensor) dtype() (name string, width int64) {
+	switch {
+	case t.Half != nil:
+		return "BF16", 2
+	case t.Byte != nil:
+		return "I8", 1
+	}
+	return "F32", 4
+}
+
+func (t Tensor) bytes() int64 {
+	_, width := t.dtype()
+	return width * int64(t.Len())
 }
 
 // Elements is the product of a shape.
@@ -27,11 +48,11 @@ func elements(shape []int) int {
 	return n
 }
 
-// WriteSafetensors writes the tensors as float32, sorted by name, with a header
-// padded to 8 bytes and the metadata that PyTorch's loaders expect
-// ({"format":"pt"}) and nothing else: equal tensors give equal bytes. It panics
-// when a Data does not fit its Shape, and returns an error for a name that
-// comes twice.
+// WriteSafetensors writes the tensors, sorted by name, with a header padded to 8
+// bytes and the metadata that PyTorch's loaders expect ({"format":"pt"}) and
+// nothing else: equal tensors give equal bytes. Where some are Byte, which no
+// PyTorch model makes sense of, that is left out too. It panics when values do not
+// fit their Shape, and returns an error for a name that comes twice.
 func WriteSafetensors(w io.Writer, ts []Tensor) error {
 	sorted := slices.Clone(ts)
 	slices.SortFunc(sorted, func(a, b Tensor) int { return strings.Compare(a.Name, b.Name) })
@@ -44,18 +65,34 @@ func WriteSafetensors(w io.Writer, ts []Tensor) error {
 	}
 	buf := make([]byte, 1<<16)
 	for _, t := range sorted {
-		for data := t.Data; len(data) > 0; {
-			n := min(len(data), len(buf)/4)
-			for i, v := range data[:n] {
-				binary.LittleEndian.PutUint32(buf[4*i:], math.Float32bits(v))
-			}
-			if _, err := w.Write(buf[:4*n]); err != nil {
+		_, width := t.dtype()
+		for at, most := 0, len(buf)/int(width); at < t.Len(); at += most {
+			n := min(most, t.Len()-at)
+			t.encode(buf, at, n)
+			if _, err := w.Write(buf[:n*int(width)]); err != nil {
 				return err
 			}
-			data = data[n:]
 		}
 	}
 	return nil
+}
+
+// encode writes n values from value at on to buf.
+func (t Tensor) encode(buf []byte, at, n int) {
+	switch {
+	case t.Half != nil:
+		for i, v := range t.Half[at : at+n] {
+			binary.LittleEndian.PutUint16(buf[2*i:], v)
+		}
+	case t.Byte != nil:
+		for i, v := range t.Byte[at : at+n] {
+			buf[i] = byte(v)
+		}
+	default:
+		for i, v := range t.Data[at : at+n] {
+			binary.LittleEndian.PutUint32(buf[4*i:], math.Float32bits(v))
+		}
+	}
 }
 
 // SafetensorsSize is the number of bytes that [WriteSafetensors] will write.
@@ -68,7 +105,7 @@ func SafetensorsSize(ts []Tensor) int64 {
 	}
 	size := int64(len(header))
 	for _, t := range ts {
-		size += 4 * int64(len(t.Data))
+		size += t.bytes()
 	}
 	return size
 }
@@ -77,9 +114,12 @@ func SafetensorsSize(ts []Tensor) int64 {
 // filling it up to 8 bytes.
 func safetensorsHeader(sorted []Tensor) ([]byte, error) {
 	b := append(make([]byte, 8), `{"__metadata__":{"format":"pt"}`...)
+	if slices.ContainsFunc(sorted, func(t Tensor) bool { return t.Byte != nil }) {
+		b = append(make([]byte, 8), `{"__metadata__":{}`...)
+	}
 	var at int64
 	for i, t := range sorted {
-		if got, want := len(t.Data), elements(t.Shape); got != want {
+		if got, want := t.Len(), elements(t.Shape); got != want {
 			panic(fmt.Sprintf("checkpoint: tensor %s has %d values, its shape %v wants %d", t.Name, got, t.Shape, want))
 		}
 		if t.Name == metadataKey || i > 0 && t.Name == sorted[i-1].Name {
@@ -93,8 +133,9 @@ func safetensorsHeader(sorted []Tensor) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		end := at + 4*int64(len(t.Data))
-		b = fmt.Appendf(b, `,%s:{"dtype":"F32","shape":%s,"data_offsets":[%d,%d]}`, name, shape, at, end)
+		dtype, _ := t.dtype()
+		end := at + t.bytes()
+		b = fmt.Appendf(b, `,%s:{"dtype":%q,"shape":%s,"data_offsets":[%d,%d]}`, name, dtype, shape, at, end)
 		at = end
 	}
 	b = append(b, '}')

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"runtime"
 	"slices"
 	"strings"
@@ -280,6 +281,40 @@ func ExampleWriteSafetensors() {
 		panic(err)
 	}
 	ts, err := checkpoint.ReadSafetensors(bytes.NewReader(file.Bytes()), int64(file.Len()))
-	fmt.Println(ts, err)
-	// Output: [{bias [2] [1 2]}] <nil>
+	fmt.Println(ts[0].Name, ts[0].Shape, ts[0].Data, err)
+	// Output: bias [2] [1 2] <nil>
+}
+
+// TestCompactTensors: bytes and halves come back as they are where they are asked
+// for; as float32, halves are widened and bytes refused.
+func TestCompactTensors(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "compact.safetensors")
+	half := checkpoint.Tensor{Name: "half", Shape: []int{3}, Half: []uint16{0x3f80, 0xc000, 0x7fc0}}
+	ints := checkpoint.Tensor{Name: "bytes", Shape: []int{2, 2}, Byte: []int8{1, -127, 127, 0}}
+	plain := checkpoint.Tensor{Name: "plain", Shape: []int{1}, Data: []float32{0.5}}
+	write := func(ts ...checkpoint.Tensor) {
+		var b bytes.Buffer
+		if err := checkpoint.WriteSafetensors(&b, ts); err != nil {
+			t.Fatal(err)
+		}
+		if want := checkpoint.SafetensorsSize(ts); int64(b.Len()) != want {
+			t.Errorf("%d bytes, SafetensorsSize says %d", b.Len(), want)
+		}
+		if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(half, ints, plain)
+	got, err := checkpoint.ReadCompactFile(path)
+	if want := []checkpoint.Tensor{ints, half, plain}; err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("got %v (%v), want %v", got, err, want)
+	}
+	if _, err := checkpoint.ReadSafetensorsFile(path); err == nil || !strings.Contains(err.Error(), `"bytes" has type "I8"`) {
+		t.Errorf("bytes as float32: %v", err)
+	}
+	write(half, plain)
+	got, err = checkpoint.ReadSafetensorsFile(path)
+	if err != nil || got[0].Data[1] != -2 || got[0].Half != nil {
+		t.Errorf("halves as float32: %v (%v)", got, err)
+	}
 }

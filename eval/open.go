@@ -36,7 +36,7 @@ func Open(dir string) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch kind {
+	switch base, _ := lm.CutWeights(kind); base {
 	case lm.KindRecurrent, lm.KindFFN:
 		m, err := lm.Load(dir)
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/refrain-lm/refrain/nn"
 )
 
 // Version is the version of config.json that this package writes.
@@ -21,6 +23,18 @@ const (
 
 // Kinds lists them.
 func Kinds() []string { return []string{KindRecurrent, KindFFN} }
+
+// CutWeights takes a kind as config.json has it apart: where weights are kept in
+// fewer bits, it ends with how, as in "recurrent-int8". Programs that do not know
+// such weights do not know the kind either, and say so.
+func CutWeights(kind string) (base, weights string) {
+	for _, weights := range []string{BFloat16, Int8} {
+		if base, ok := strings.CutSuffix(kind, "-"+weights); ok {
+			return base, weights
+		}
+	}
+	return kind, ""
+}
 
 // Cell names a recurrent cell; package nn has the equations.
 type Cell string
@@ -45,10 +59,17 @@ const (
 	RecurrentBatchNorm Norm = "recurrent-batch" // inside the recurrence of lstm (Cooijmans et al. 2016)
 )
 
+// What Config.Weights may name.
+const (
+	BFloat16 = "bfloat16"
+	Int8     = "int8"
+)
+
 // Config says everything needed to rebuild a model. It is stored as config.json.
 type Config struct {
 	Version int    `json:"version"`
-	Kind    string `json:"kind"` // one of Kinds; "" is recurrent
+	Kind    string `json:"kind"`              // one of Kinds; "" is recurrent
+	Weights string `json:"weights,omitempty"` // how matrices of weights are kept: "" in float32, else BFloat16 or Int8; config.json has it in its kind
 
 	Cell         Cell   `json:"cell,omitempty"`         // recurrent only, as are the next three
 	Nonlinearity string `json:"nonlinearity,omitempty"` // rnn only: "tanh" (default) or "relu"
@@ -128,6 +149,12 @@ func (c Config) Validate() error {
 	default:
 		bad("kind %q is none of %s", c.Kind, strings.Join(Kinds(), ", "))
 	}
+	switch {
+	case c.Weights != "" && c.storage() == nn.Float32:
+		bad("weights %q are neither int8 nor bfloat16", c.Weights)
+	case c.Weights == Int8 && max(c.EmSize*max(1, c.Order), c.Hidden) > nn.MaxInt8Width:
+		bad("weights int8 go with widths up to %d; take bfloat16", nn.MaxInt8Width)
+	}
 	c.foreign(bad)
 	size := func(name string, v, most int) {
 		if v < 1 || v > most {
@@ -199,6 +226,17 @@ func (c Config) foreign(bad func(string, ...any)) {
 			bad("%s belongs to kind %s, not %s", f.name, f.kind, c.Kind)
 		}
 	}
+}
+
+// storage is what Weights names; Float32 for a name that is none.
+func (c Config) storage() nn.Storage {
+	switch c.Weights {
+	case BFloat16:
+		return nn.BFloat16
+	case Int8:
+		return nn.Int8
+	}
+	return nn.Float32
 }
 
 // gates is the number of gate blocks in one layer's weights.
@@ -319,6 +357,9 @@ func ReadConfig(r io.Reader) (Config, error) {
 	if dec.More() {
 		return Config{}, errors.New("lm: config: text after the JSON object")
 	}
+	if kind, weights := CutWeights(c.Kind); weights != "" {
+		c.Kind, c.Weights = kind, weights
+	}
 	if c.Version == 0 {
 		return Config{}, errors.New("lm: config: no version; this is not a config.json of Refrain")
 	}
@@ -329,5 +370,9 @@ func ReadConfig(r io.Reader) (Config, error) {
 func (c Config) Write(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	return enc.Encode(c.withDefaults())
+	c = c.withDefaults()
+	if c.Weights != "" {
+		c.Kind, c.Weights = c.Kind+"-"+c.Weights, ""
+	}
+	return enc.Encode(c)
 }

@@ -21,6 +21,10 @@
 // loads it with load_state_dict(strict=True). The hidden layers of kind ffn are
 // hidden.0.weight, hidden.0.bias and so on, as a ModuleList of nn.Linear.
 //
+// [Model.Quantize] makes a model of weights in fewer bits, for use alone. Its
+// config.json says so in the kind ("recurrent-int8"), its matrices are I8 with
+// their rows' scales, or BF16.
+//
 // # Errors
 //
 // [Load] and its like return one line that names the file and what does not fit:

@@ -36,13 +36,17 @@ func Load(dir string) (*Model, error) {
 // LoadWeights builds the model of cfg with the weights of one safetensors file.
 // The file is checked against cfg before any weight is allocated.
 func LoadWeights(cfg Config, path string) (*Model, error) {
-	tensors, err := checkpoint.ReadSafetensorsFile(path)
+	read := checkpoint.ReadSafetensorsFile
+	if cfg.Weights != "" {
+		read = checkpoint.ReadCompactFile
+	}
+	tensors, err := read(path)
 	if err != nil {
 		return nil, fmt.Errorf("lm: %w", err)
 	}
 	var have int64
 	for _, t := range tensors {
-		have += int64(len(t.Data))
+		have += int64(t.Len())
 	}
 	if want := cfg.Params(); have < want {
 		return nil, fmt.Errorf("lm: %s holds %d weights, %s asks for %d: the two are not of one model", path, have, ConfigFile, want)
@@ -57,13 +61,22 @@ func LoadWeights(cfg Config, path string) (*Model, error) {
 	return m, nil
 }
 
-// Tensors lists the weights under PyTorch's names; tied weights stand under
-// both of theirs. The data are the model's own, not copies.
+// Tensors lists the weights under PyTorch's names; tied weights stand under both
+// of theirs. Matrices of a quantized model stand once, as they are kept, those of
+// int8 with their rows' scales as NAME.scale. The data are the model's own, not
+// copies.
 func (m *Model) Tensors() []checkpoint.Tensor {
 	var out []checkpoint.Tensor
 	for _, p := range m.params {
-		out = append(out, checkpoint.Tensor{Name: p.Name, Shape: p.Shape, Data: p.Value})
-		if m.cfg.Tied && p.Name == "encoder.weight" {
+		t := checkpoint.Tensor{Name: p.Name, Shape: p.Shape, Data: p.Value}
+		if c := p.Compact(); c != nil {
+			t.Half, t.Byte = c.Half, c.Byte
+		}
+		out = append(out, t)
+		if t.Byte != nil {
+			out = append(out, checkpoint.Tensor{Name: p.Name + ".scale", Shape: p.Shape[:1], Data: p.Compact().Scale})
+		}
+		if m.cfg.Tied && m.cfg.Weights == "" && p.Name == "encoder.weight" {
 			out = append(out, checkpoint.Tensor{Name: "decoder.weight", Shape: p.Shape, Data: p.Value})
 		}
 	}
@@ -86,6 +99,9 @@ func (m *Model) SetTensors(tensors []checkpoint.Tensor) error {
 		if !slices.Equal(g.Shape, w.Shape) {
 			return fmt.Errorf("lm: tensor %s has shape %v, the config asks for %v", w.Name, g.Shape, w.Shape)
 		}
+		if len(g.Data) != len(w.Data) || len(g.Half) != len(w.Half) || len(g.Byte) != len(w.Byte) || slices.Contains(g.Byte, -128) {
+			return fmt.Errorf("lm: tensor %s does not hold its weights as the config says", w.Name)
+		}
 		delete(given, w.Name)
 	}
 	for _, t := range tensors {
@@ -96,12 +112,14 @@ func (m *Model) SetTensors(tensors []checkpoint.Tensor) error {
 	if err := m.checkTied(tensors); err != nil {
 		return err
 	}
-	byName := make(map[string][]float32, len(tensors))
 	for _, t := range tensors {
-		byName[t.Name] = t.Data
+		given[t.Name] = t
 	}
 	for _, w := range want {
-		copy(w.Data, byName[w.Name])
+		g := given[w.Name]
+		copy(w.Data, g.Data)
+		copy(w.Half, g.Half)
+		copy(w.Byte, g.Byte)
 	}
 	m.Refresh(nil, false)
 	return nil
@@ -109,7 +127,7 @@ func (m *Model) SetTensors(tensors []checkpoint.Tensor) error {
 
 // checkTied refuses a tied model whose two copies differ.
 func (m *Model) checkTied(tensors []checkpoint.Tensor) error {
-	if !m.cfg.Tied {
+	if !m.cfg.Tied || m.cfg.Weights != "" {
 		return nil
 	}
 	var enc, dec []float32

@@ -25,6 +25,9 @@ func (m *Model) WithoutDropout() *Model {
 		panic(err) // m was built from it
 	}
 	for i, p := range out.params {
+		if c := m.params[i].Compact(); c != nil {
+			p.SetCompact(c)
+		}
 		copy(p.Value, m.params[i].Value)
 	}
 	return out

@@ -29,6 +29,9 @@ func (m *Model) Params() []*nn.Param { return m.params }
 // New builds a model with weights drawn from seed as in says.
 // Call [Model.Refresh] after weights are changed by hand.
 func New(cfg Config, in nn.InitConfig, seed uint64) (*Model, error) {
+	if cfg.Weights != "" {
+		return nil, fmt.Errorf("lm: weights %q come from Model.Quantize, not from New", cfg.Weights)
+	}
 	m, err := build(cfg)
 	if err != nil {
 		return nil, err
@@ -65,7 +68,10 @@ func build(cfg Config) (*Model, error) {
 	}
 	m.head = nn.NewHead(weight, nn.NewParam("decoder.bias", cfg.Vocab))
 	m.collectParams()
-	if cfg.DropoutWeight > 0 {
+	if s := cfg.storage(); s != nn.Float32 {
+		m.compact(s)
+	}
+	if cfg.DropoutWeight > 0 && cfg.Weights == "" {
 		m.drop = nn.NewWeightDrop(cfg.DropoutWeight, m.params)
 	}
 	return m, nil

@@ -150,42 +150,48 @@ func TestStepperMatchesWindow(t *testing.T) {
 	const steps, lanes = 11, 3
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
-			m := newModel(t, s.cfg)
-			in, want := randomIDs(steps*lanes, s.cfg.Vocab, 1), randomIDs(steps*lanes, s.cfg.Vocab, 2)
-			whole := make([]float32, steps*lanes)
-			m.LogProbs(&lm.Tape{}, in, want, m.NewState(lanes), whole)
-
-			for _, threads := range []int{2, 3} {
-				pool := parallel.New(threads)
-				defer pool.Close()
-				split := make([]float32, steps*lanes)
-				state, tape := m.NewState(lanes), lm.Tape{Mode: nn.Mode{Pool: pool}}
-				for _, cut := range [][2]int{{0, 1}, {1, 5}, {5, 11}} {
-					lo, hi := cut[0]*lanes, cut[1]*lanes
-					m.LogProbs(&tape, in[lo:hi], want[lo:hi], state, split[lo:hi])
-				}
-				equalBits(t, fmt.Sprintf("split window on %d threads", threads), split, whole)
-			}
-			for lane := range lanes {
-				one, state := make([]float32, steps), m.NewState(1)
-				for k := range steps {
-					m.LogProbs(&lm.Tape{}, in[k*lanes+lane:][:1], want[k*lanes+lane:][:1], state, one[k:k+1])
-				}
-				st, got := m.NewStepper(nil), make([]float32, steps)
-				for k := range steps {
-					logits := st.Step(in[k*lanes+lane])
-					got[k] = logits[want[k*lanes+lane]] - logSumExp(logits)
-				}
-				for k := range steps {
-					if one[k] != whole[k*lanes+lane] {
-						t.Fatalf("lane %d step %d alone: %v, in the batch %v", lane, k, one[k], whole[k*lanes+lane])
-					}
-					if d := math.Abs(float64(got[k] - one[k])); d > 1e-5 {
-						t.Errorf("stepper: lane %d step %d: %v, window %v", lane, k, got[k], one[k])
-					}
-				}
+			for _, m := range inEveryStorage(t, newModel(t, s.cfg), 1) {
+				stepperMatchesWindow(t, m, steps, lanes)
 			}
 		})
+	}
+}
+
+func stepperMatchesWindow(t *testing.T, m *lm.Model, steps, lanes int) {
+	vocab := m.Config().Vocab
+	in, want := randomIDs(steps*lanes, vocab, 1), randomIDs(steps*lanes, vocab, 2)
+	whole := make([]float32, steps*lanes)
+	m.LogProbs(&lm.Tape{}, in, want, m.NewState(lanes), whole)
+
+	for _, threads := range []int{2, 3} {
+		pool := parallel.New(threads)
+		defer pool.Close()
+		split := make([]float32, steps*lanes)
+		state, tape := m.NewState(lanes), lm.Tape{Mode: nn.Mode{Pool: pool}}
+		for _, cut := range [][2]int{{0, 1}, {1, 5}, {5, 11}} {
+			lo, hi := cut[0]*lanes, cut[1]*lanes
+			m.LogProbs(&tape, in[lo:hi], want[lo:hi], state, split[lo:hi])
+		}
+		equalBits(t, fmt.Sprintf("split window on %d threads", threads), split, whole)
+	}
+	for lane := range lanes {
+		one, state := make([]float32, steps), m.NewState(1)
+		for k := range steps {
+			m.LogProbs(&lm.Tape{}, in[k*lanes+lane:][:1], want[k*lanes+lane:][:1], state, one[k:k+1])
+		}
+		st, got := m.NewStepper(nil), make([]float32, steps)
+		for k := range steps {
+			logits := st.Step(in[k*lanes+lane])
+			got[k] = logits[want[k*lanes+lane]] - logSumExp(logits)
+		}
+		for k := range steps {
+			if one[k] != whole[k*lanes+lane] {
+				t.Fatalf("lane %d step %d alone: %v, in the batch %v", lane, k, one[k], whole[k*lanes+lane])
+			}
+			if d := math.Abs(float64(got[k] - one[k])); d > 1e-5 {
+				t.Errorf("stepper: lane %d step %d: %v, window %v", lane, k, got[k], one[k])
+			}
+		}
 	}
 }
 
@@ -240,14 +246,15 @@ func TestStepAllocatesNothing(t *testing.T) {
 	pool := parallel.New(2)
 	defer pool.Close()
 	for _, s := range shapes {
-		m := newModel(t, s.cfg)
-		st, batch := m.NewStepper(nil), m.NewBatchStepper(3, pool)
-		lanes, ids := []int{0, 2}, []int32{3, 4}
-		if n := testing.AllocsPerRun(50, func() { st.Step(3) }); n != 0 {
-			t.Errorf("%s: Step allocates %v times", s.name, n)
-		}
-		if n := testing.AllocsPerRun(50, func() { batch.Step(lanes, ids) }); n != 0 {
-			t.Errorf("%s: a step of two lanes allocates %v times", s.name, n)
+		for _, m := range inEveryStorage(t, newModel(t, s.cfg), 1) {
+			st, batch := m.NewStepper(nil), m.NewBatchStepper(3, pool)
+			lanes, ids := []int{0, 2}, []int32{3, 4}
+			if n := testing.AllocsPerRun(50, func() { st.Step(3) }); n != 0 {
+				t.Errorf("%s %s: Step allocates %v times", s.name, m.Config().Weights, n)
+			}
+			if n := testing.AllocsPerRun(50, func() { batch.Step(lanes, ids) }); n != 0 {
+				t.Errorf("%s %s: a step of two lanes allocates %v times", s.name, m.Config().Weights, n)
+			}
 		}
 	}
 }
@@ -255,17 +262,16 @@ func TestStepAllocatesNothing(t *testing.T) {
 // TestBatchStepper: streams that come, go and step in any company have the bits
 // that they have alone.
 func TestBatchStepper(t *testing.T) {
-	const steps, lanes = 40, 5
-	pools := []*parallel.Pool{nil, parallel.New(2), parallel.New(3)}
+	const steps, lanes = 25, 5
+	pools := []*parallel.Pool{parallel.New(2), parallel.New(3)}
 	shapes := append(shapes[:len(shapes):len(shapes)], struct { // large enough to be shared
 		name string
 		cfg  lm.Config
 	}{"large", lm.Config{Cell: lm.GRU, Vocab: 500, EmSize: 60, Hidden: 120, Layers: 2}})
 	for _, s := range shapes {
 		t.Run(s.name, func(t *testing.T) {
-			m := newModel(t, s.cfg)
-			for _, pool := range pools {
-				batch, alone := m.NewBatchStepper(lanes, pool), make([]*lm.Stepper, lanes)
+			for i, m := range inEveryStorage(t, newModel(t, s.cfg), 2) {
+				batch, alone := m.NewBatchStepper(lanes, pools[i%2]), make([]*lm.Stepper, lanes)
 				for lane := range alone {
 					alone[lane] = m.NewStepper(nil)
 				}

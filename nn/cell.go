@@ -98,9 +98,9 @@ func (c *cell) Refresh(pool *Pool, train bool) {
 	h, g := c.hidden, c.gates
 	copy(c.bias, c.bih.Value)
 	kernel.Add(c.bias, c.bhh.Value)
-	c.inputs.PackT(pool, c.wih.Value, c.in, g*h, c.in)
+	c.wih.packT(pool, &c.inputs, 0, g*h)
 	for i := range c.recurrent {
-		c.recurrent[i].PackT(pool, c.whh.Value[i*h*h:(i+1)*h*h], h, h, h)
+		c.whh.packT(pool, &c.recurrent[i], i*h, (i+1)*h)
 	}
 	if !train {
 		return

@@ -40,7 +40,7 @@ func (e *Embedding) Lookup(id int32, x []float32) {
 		panic(fmt.Sprintf("nn: Embedding: id %d: want 0 to %d", id, e.vocab-1))
 	}
 	checkLen("Embedding.Lookup", "x", len(x), e.width)
-	copy(x, at(e.w.Value, int(id), e.width))
+	e.w.row(int(id), x)
 }
 
 // Forward returns the vectors x [N,E] of ids [N], a window [T,B] in most cases.

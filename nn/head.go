@@ -75,7 +75,7 @@ func (h *Head) Params() []*Param { return []*Param{h.w, h.b} }
 // Refresh packs the weights after they have changed, with train also those for
 // the gradient.
 func (h *Head) Refresh(pool *Pool, train bool) {
-	h.forward.PackT(pool, h.w.Value, h.width, h.vocab, h.width)
+	h.w.packT(pool, &h.forward, 0, h.vocab)
 	if train {
 		h.back.Pack(pool, h.w.Value, h.vocab, h.width, h.width)
 	}

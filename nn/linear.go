@@ -60,7 +60,7 @@ func (l *Linear) NewState(int) State { return nil }
 
 // Refresh packs the weights after they have changed.
 func (l *Linear) Refresh(pool *Pool, train bool) {
-	l.forward.PackT(pool, l.w.Value, l.in, l.out, l.in)
+	l.w.packT(pool, &l.forward, 0, l.out)
 	if train {
 		l.back.Pack(pool, l.w.Value, l.out, l.in, l.in)
 	}

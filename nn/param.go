@@ -26,6 +26,8 @@ type Param struct {
 	tied   bool    // of an embedding: the head uses it too
 	stale  bool    // Grad is of an earlier step: the next backward pass begins anew
 	start  float32 // of constants: the value that Initialize gives them
+
+	compact *Compact // the weights in fewer bits, in place of Value
 }
 
 // NewParam returns a parameter of zeros.

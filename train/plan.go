@@ -56,6 +56,9 @@ type Phase struct {
 // ReadPlan reads a folder's plan.json.
 func ReadPlan(dir string) (Plan, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, planFile))
+	if errors.Is(err, os.ErrNotExist) && quantized(dir) {
+		return Plan{}, fmt.Errorf("train: %s is quantized, for use alone: go on with the model it was made of", dir)
+	}
 	if errors.Is(err, os.ErrNotExist) {
 		return Plan{}, fmt.Errorf("train: %s holds no %s: it is no run that can be resumed: %w", dir, planFile, err)
 	}
@@ -67,6 +70,17 @@ func ReadPlan(dir string) (Plan, error) {
 		return p, fmt.Errorf("train: %s cannot be gone on with: %w; put a whole one back, or train anew with --out other", dir, err)
 	}
 	return p, nil
+}
+
+// quantized reports whether dir is a model that cannot be trained.
+func quantized(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, lm.ConfigFile))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	c, err := lm.ReadConfig(f)
+	return err == nil && c.Weights != ""
 }
 
 func parsePlan(raw []byte) (Plan, error) {

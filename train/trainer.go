@@ -55,6 +55,9 @@ func newTrainer(m *lm.Model, s Feed, o Options, pool *nn.Pool) (*trainer, error)
 	if o.Steps < 1 {
 		return nil, errors.New("train: Options.Steps is not set")
 	}
+	if w := m.Config().Weights; w != "" {
+		return nil, fmt.Errorf("train: a model of %s weights is for use alone: train the one it was quantized from", w)
+	}
 	o = o.withDefaults()
 	t := &trainer{m: m, feed: s, opts: o, keep: o.Keep, pool: pool, begun: time.Now(), reported: time.Now()}
 	t.prepareParams()

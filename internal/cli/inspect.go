@@ -109,18 +109,29 @@ func stateBytes(m *eval.Model) int64 {
 	return int64(m.LM.NewStepper(nil).StateBytes())
 }
 
+// modelBytes is the size of the weights in memory, each once.
+func modelBytes(m *eval.Model) int64 {
+	if m.Config.Weights == "" {
+		return 4 * m.Config.Params()
+	}
+	return weightBytes(m)
+}
+
 func (a *app) sayModel(i *inspected) {
 	m := i.model
 	many := map[string]string{"char": "characters", "byte": "bytes", "word": "words"}[m.Tokenizer.Unit()]
 	name := m.Config.String()
 	line := a.out.fit(fmt.Sprintf("%s, %s %s, %s parameters, %s; state %s a stream", name, a.count(int64(m.Tokenizer.Distinct())), many,
-		a.count(m.Config.Params()), size(4*m.Config.Params()), size(stateBytes(m))), "  ")
+		a.count(m.Config.Params()), size(modelBytes(m)), size(stateBytes(m))), "  ")
 	if rest, ok := strings.CutPrefix(line, name); ok { // not so where the name itself was broken
 		line = a.out.paint(bold, name) + rest
 	}
 	fmt.Fprintln(a.out.w, line)
 	c := m.Config
 	parts := []string{fmt.Sprintf("embedding %d", c.EmSize)}
+	if c.Weights != "" {
+		parts = append(parts, "weights "+c.Weights)
+	}
 	if c.Cell == lm.GRU {
 		parts = append(parts, "reset "+c.GRUReset)
 	}
@@ -282,13 +293,27 @@ func (a *app) sayHistory(i *inspected) {
 	_ = w.Flush()
 }
 
-// norm is a tensor's Euclidean norm.
-func norm(data []float32) float64 {
+// norm is a tensor's Euclidean norm, NaN where it is kept in fewer bits.
+func norm(t checkpoint.Tensor) float64 {
+	if t.Data == nil {
+		return math.NaN()
+	}
 	var sum float64
-	for _, v := range data {
+	for _, v := range t.Data {
 		sum += float64(v) * float64(v)
 	}
 	return math.Sqrt(sum)
+}
+
+// keptAs says of a tensor how large it is, or how it is kept.
+func keptAs(t checkpoint.Tensor) string {
+	switch {
+	case t.Half != nil:
+		return lm.BFloat16
+	case t.Byte != nil:
+		return lm.Int8
+	}
+	return fmt.Sprintf("norm %.4g", norm(t))
 }
 
 func shapeOf(t checkpoint.Tensor) string {
@@ -298,13 +323,13 @@ func shapeOf(t checkpoint.Tensor) string {
 func (a *app) sayTensors(i *inspected, all bool) {
 	if !all && len(i.tensors) > 1 {
 		t := i.tensors[0]
-		line := fmt.Sprintf("%s  %s  norm %.4g  (%d more: --tensors)", t.Name, shapeOf(t), norm(t.Data), len(i.tensors)-1)
+		line := fmt.Sprintf("%s  %s  %s  (%d more: --tensors)", t.Name, shapeOf(t), keptAs(t), len(i.tensors)-1)
 		fmt.Fprintln(a.out.w, a.out.fit(line, "  "))
 		return
 	}
 	w := tabwriter.NewWriter(a.out.w, 0, 8, 2, ' ', 0)
 	for _, t := range i.tensors {
-		fmt.Fprintf(w, "%s\t%s\tnorm %.4g\n", t.Name, shapeOf(t), norm(t.Data))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", t.Name, shapeOf(t), keptAs(t))
 	}
 	_ = w.Flush()
 }
@@ -328,12 +353,12 @@ func (a *app) inspectJSON(i *inspected) error {
 		Tensors    []tensor    `json:"tensors"`
 		Plan       *train.Plan `json:"plan"`
 	}{Config: i.model.Config, Tokenizer: string(i.model.Tokenizer.Kind()), Distinct: i.model.Tokenizer.Distinct(),
-		Params: i.model.Config.Params(), Bytes: 4 * i.model.Config.Params(), StateBytes: stateBytes(i.model), Best: number(math.NaN()), Plan: i.plan}
+		Params: i.model.Config.Params(), Bytes: modelBytes(i.model), StateBytes: stateBytes(i.model), Best: number(math.NaN()), Plan: i.plan}
 	if e, ok := i.best(); ok {
 		out.Best, out.BestStep = number(e.Valid), e.Step
 	}
 	for _, t := range i.tensors {
-		out.Tensors = append(out.Tensors, tensor{t.Name, t.Shape, number(norm(t.Data))})
+		out.Tensors = append(out.Tensors, tensor{t.Name, t.Shape, number(norm(t))})
 	}
 	raw, err := json.Marshal(out)
 	if err != nil {

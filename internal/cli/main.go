@@ -101,7 +101,7 @@ func (a *app) root() *cobra.Command {
 		return flagError(cmd, err)
 	})
 	for _, verb := range []func() *cobra.Command{
-		a.trainCommand, a.evalCommand, a.generateCommand, a.scoreCommand, a.compareCommand, a.inspectCommand, a.tokenizeCommand,
+		a.trainCommand, a.evalCommand, a.generateCommand, a.scoreCommand, a.compareCommand, a.inspectCommand, a.tokenizeCommand, a.quantizeCommand,
 		a.doctorCommand, a.benchCommand, a.completionCommand, a.manCommand, a.versionCommand,
 	} {
 		a.verbs = append(a.verbs, verb())

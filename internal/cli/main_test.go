@@ -170,12 +170,12 @@ func TestNoFileAndKeyboard(t *testing.T) {
 func TestPages(t *testing.T) {
 	front := refrain(t, nil, "").out
 	for _, want := range []string{"  refrain train book.txt           learn a text (no file: Go's own sources)\n",
-		"  refrain score book-model x.txt   find what surprises it\n", "Also: eval compare inspect tokenize doctor bench completion. Help: refrain VERB\n--help\n"} {
+		"  refrain score book-model x.txt   find what surprises it\n", "Also: eval compare inspect tokenize quantize doctor bench completion. Help:\nrefrain VERB --help\n"} {
 		if !strings.Contains(front, want) {
 			t.Errorf("front page %q lacks %q", front, want)
 		}
 	}
-	for _, verb := range []string{"train", "eval", "generate", "score", "compare", "inspect", "tokenize", "doctor", "bench", "completion"} {
+	for _, verb := range []string{"train", "eval", "generate", "score", "compare", "inspect", "tokenize", "quantize", "doctor", "bench", "completion"} {
 		for _, args := range [][]string{{verb, "--help"}, {"help", verb}, {verb, "-h", "--color", "never"}} {
 			r := refrain(t, nil, "", args...)
 			if r.status != 0 || r.err != "" || !strings.Contains(r.out, "  refrain "+verb) {

@@ -28,41 +28,44 @@ type Compact struct {
 // fit into 32 bits.
 const MaxInt8Columns = 1 << 17
 
-// NewCompact rounds src [rows,columns]. A row of Int8 with a NaN or an infinity
-// gets a scale of NaN.
-func NewCompact(storage Storage, src []float32, rows, columns int) *Compact {
-	wantLen("NewCompact", "src", len(src), rows*columns)
+// NewCompact returns zeros.
+func NewCompact(storage Storage, rows, columns int) *Compact {
 	c := &Compact{Storage: storage, Rows: rows, Columns: columns}
 	switch storage {
 	case BFloat16:
-		c.Half = make([]uint16, len(src))
-		for i, v := range src {
-			c.Half[i] = roundHalf(v)
-		}
+		c.Half = make([]uint16, rows*columns)
 	case Int8:
-		c.Byte, c.Scale = make([]int8, len(src)), make([]float32, rows)
-		for i := range rows {
-			at := i * columns
-			c.Scale[i], _ = quantize(c.Byte[at:at+columns], src[at:at+columns])
-		}
+		c.Byte, c.Scale = make([]int8, rows*columns), make([]float32, rows)
 	default:
 		panic(fmt.Sprintf("kernel: NewCompact: storage %d", storage))
 	}
 	return c
 }
 
+// Round takes the values nearest to src [Rows,Columns]. A row of Int8 with a NaN
+// or an infinity gets a scale of NaN.
+func (c *Compact) Round(src []float32) {
+	wantLen("Compact.Round", "src", len(src), c.Rows*c.Columns)
+	if c.Storage == BFloat16 {
+		for i, v := range src {
+			c.Half[i] = roundHalf(v)
+		}
+		return
+	}
+	for i := range c.Rows {
+		c.Scale[i], _ = quantize(at(c.Byte, i, c.Columns), at(src, i, c.Columns))
+	}
+}
+
 // Row widens row i to dst [Columns].
 func (c *Compact) Row(i int, dst []float32) {
 	wantLen("Compact.Row", "dst", len(dst), c.Columns)
-	at := i * c.Columns
-	switch c.Storage {
-	case BFloat16:
-		widenHalf(dst, c.Half[at:at+c.Columns])
-	case Int8:
-		scale := c.Scale[i]
-		for k, q := range c.Byte[at : at+c.Columns] {
-			dst[k] = float32(q) * scale
-		}
+	if c.Storage == BFloat16 {
+		widenHalf(dst, at(c.Half, i, c.Columns))
+		return
+	}
+	for k, q := range at(c.Byte, i, c.Columns) {
+		dst[k] = float32(q) * c.Scale[i]
 	}
 }
 

@@ -18,6 +18,13 @@ var storages = []struct {
 // sameOrNaN is the equality of products, in which a NaN may have any payload.
 func sameOrNaN(a, b float32) bool { return sameBits(a, b) || a != a && b != b }
 
+// rounded is src in fewer bits.
+func rounded(storage kernel.Storage, src []float32, rows, columns int) *kernel.Compact {
+	c := kernel.NewCompact(storage, rows, columns)
+	c.Round(src)
+	return c
+}
+
 // widened is all of c as float32.
 func widened(c *kernel.Compact) []float32 {
 	out := make([]float32, c.Rows*c.Columns)
@@ -39,8 +46,8 @@ func TestCompactRounds(t *testing.T) {
 			var first []float32
 			eachBackend(t, func(t *testing.T) {
 				name := fmt.Sprintf("%d of %g", n, scale)
-				half := widened(kernel.NewCompact(kernel.BFloat16, src.x, rows, n))
-				bytes := kernel.NewCompact(kernel.Int8, src.x, rows, n)
+				half := widened(rounded(kernel.BFloat16, src.x, rows, n))
+				bytes := rounded(kernel.Int8, src.x, rows, n)
 				for i, v := range src.x {
 					// A bfloat16 has 8 bits of precision; below 2⁻¹²⁶ a step is 2⁻¹³³.
 					if d := math.Abs(float64(half[i]) - float64(v)); !(d <= math.Max(math.Abs(float64(v))*0x1p-8, 0x1p-134)) {
@@ -83,13 +90,13 @@ func TestCompactSpecialValues(t *testing.T) {
 			for _, at := range []int{0, 31, 40, 64} {
 				src := randomSlice(newRand(3), 2*65, 1)
 				src[at] = bad
-				got := widened(kernel.NewCompact(kernel.Int8, src, 2, 65))
+				got := widened(rounded(kernel.Int8, src, 2, 65))
 				for i, v := range got {
 					if (v != v) != (i < 65) {
 						t.Errorf("%v at %d: element %d is %v; want NaN in its row, numbers in the other", bad, at, i, v)
 					}
 				}
-				if v := widened(kernel.NewCompact(kernel.BFloat16, src, 2, 65))[at]; !sameOrNaN(v, bad) {
+				if v := widened(rounded(kernel.BFloat16, src, 2, 65))[at]; !sameOrNaN(v, bad) {
 					t.Errorf("bfloat16 of %v is %v", bad, v)
 				}
 			}
@@ -117,7 +124,7 @@ func TestCompactProducts(t *testing.T) {
 			name := fmt.Sprintf("%s %d×%d×%d", st.name, s.m, s.n, s.k)
 			var first []float32
 			eachBackend(t, func(t *testing.T) {
-				compact := kernel.NewCompact(st.storage, w, s.n, s.k)
+				compact := rounded(st.storage, w, s.n, s.k)
 				var packed kernel.Packed
 				packed.PackCompact(pool, compact, 0, s.n)
 				c := newGuarded(max(0, s.m-1)*ldc+s.n, 1)
@@ -206,7 +213,7 @@ func TestInt8DoesNotSaturate(t *testing.T) {
 				w[i] = 127 * sign
 			}
 			var packed kernel.Packed
-			packed.PackCompact(nil, kernel.NewCompact(kernel.Int8, w, 16, k), 0, 16)
+			packed.PackCompact(nil, rounded(kernel.Int8, w, 16, k), 0, 16)
 			c := make([]float32, 4*16)
 			kernel.Gemm(c, 16, a, k, 4, &packed, 0, 1)
 			for i, v := range c {
@@ -226,7 +233,7 @@ func TestInt8Infinities(t *testing.T) {
 		a, w := randomSlice(r, 3*40, 1), randomSlice(r, 20*40, 1)
 		a[40+7] = float32(math.Inf(-1))
 		var packed kernel.Packed
-		packed.PackCompact(nil, kernel.NewCompact(kernel.Int8, w, 20, 40), 0, 20)
+		packed.PackCompact(nil, rounded(kernel.Int8, w, 20, 40), 0, 20)
 		c := make([]float32, 3*20)
 		kernel.Gemm(c, 20, a, 40, 3, &packed, 0, 2)
 		for i, v := range c {
@@ -253,7 +260,7 @@ func FuzzInt8(f *testing.F) {
 		for _, name := range backends {
 			with(name, func() {
 				var packed kernel.Packed
-				packed.PackCompact(nil, kernel.NewCompact(kernel.Int8, w, columns, k), 0, columns)
+				packed.PackCompact(nil, rounded(kernel.Int8, w, columns, k), 0, columns)
 				c := make([]float32, rows*columns)
 				kernel.Gemm(c, columns, a, k, rows, &packed, 0, packed.Panels())
 				for i, v := range want {
