@@ -21,8 +21,12 @@ func firstOrder(kind string) int {
 	return 4
 }
 
+// orderGain is the fall of the validation loss, nats a token, that is worth another
+// order.
+const orderGain = 0.001
+
 // searchOrder counts n-grams of one order after another until the validation loss
-// falls no more. An order that was given is not searched for.
+// hardly falls any more. An order that was given is not searched for.
 func (c *Comparison) searchOrder(ctx context.Context, e Entry) (Search, error) {
 	if n := e.Settings.Order; n > 0 {
 		return Search{Chosen: float64(n)}, nil
@@ -36,7 +40,7 @@ func (c *Comparison) searchOrder(ctx context.Context, e Entry) (Search, error) {
 			return s, err
 		}
 		s.Trials = append(s.Trials, Trial{Value: float64(n), Loss: Number(out.Best)})
-		if best := bestTrial(s.Trials); best < len(s.Trials)-1 {
+		if k := len(s.Trials); k > 1 && !(s.Trials[k-1].Loss < s.Trials[k-2].Loss-orderGain) {
 			break
 		}
 	}

@@ -164,7 +164,9 @@ func (r *compareRun) open(ctx context.Context, args []string) (err error) {
 		if !exists(r.flags.resume) {
 			return fmt.Errorf("no folder %s to resume; a comparison begins with: refrain compare FILE", r.flags.resume)
 		}
-		r.c, err = compare.Resume(r.flags.resume, r.on)
+		if r.c, err = compare.Resume(r.flags.resume, r.on); err == nil {
+			r.setUnit()
+		}
 		return err
 	}
 	if err := r.flags.Settings.Validate(); err != nil {
@@ -192,8 +194,13 @@ func (r *compareRun) open(ctx context.Context, args []string) (err error) {
 	if r.c, err = compare.Prepare(ctx, r.flags.Settings, in, r.on); err != nil {
 		return asUsage(err)
 	}
+	r.setUnit()
 	r.showPlan()
 	return nil
+}
+
+func (r *compareRun) setUnit() {
+	r.view.live.update(func() { r.view.unit = unit{r.c.Protocol().Text.Unit} })
 }
 
 // showPlan says what is equal and how much there is to do.

@@ -3,7 +3,6 @@ package cli
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"github.com/refrain-lm/refrain/compare"
@@ -18,16 +17,17 @@ type compareView struct {
 	now   func() time.Time
 	live  *live
 
+	unit   unit // what a token is
 	last   compare.Event
 	lastAt time.Time
-	loss   float64 // of the run under way, nats
+	nats   float64 // loss of the run under way
 	begun  time.Time
 	said   string // last stage named in plain lines
 	spoke  time.Time
 }
 
 func (a *app) newCompareView(still bool) *compareView {
-	v := &compareView{out: a.err, quiet: a.quiet, now: a.now, loss: math.NaN(), begun: a.now()}
+	v := &compareView{out: a.err, quiet: a.quiet, now: a.now, nats: math.NaN(), begun: a.now()}
 	draw := v.bar
 	if a.quiet || still {
 		draw = nil
@@ -59,11 +59,11 @@ func (v *compareView) take(e compare.Event) []string {
 		return []string{v.out.paint(yellow, "warning:") + " " + text}
 	}
 	if what(e) != what(v.last) {
-		v.loss = math.NaN()
+		v.nats = math.NaN()
 	}
 	v.last, v.lastAt = e, v.now()
 	if e.Train != nil && e.Train.Kind == train.EventStep {
-		v.loss = e.Train.Loss
+		v.nats = e.Train.Loss
 	}
 	switch {
 	case e.Ended:
@@ -105,22 +105,33 @@ func (v *compareView) endedRow(e compare.Event) string {
 	if e.Setting != "" {
 		head = fmt.Sprintf("%s %g", e.Setting, e.Value)
 	}
-	result := fmt.Sprintf("valid %.4f nats/token", e.Loss)
+	result := "valid " + v.loss(e.Loss)
 	if e.Diverged {
 		result = "diverged"
 	}
-	row := fmt.Sprintf("%-12s %-22s %s", e.Model, head, result)
 	if !v.out.terminal {
-		return v.now().Format(time.TimeOnly) + " " + strings.Join(strings.Fields(row), " ")
+		return fmt.Sprintf("%s %s %s %s", v.now().Format(time.TimeOnly), e.Model, head, result)
 	}
-	return cut(fmt.Sprintf("%-6s%s", clock(v.now().Sub(v.begun)), row), v.out.columns())
+	at := clock(v.now().Sub(v.begun))
+	if v.out.columns() < narrow {
+		return cut(fmt.Sprintf("%s %s %s %s", at, e.Model, head, result), v.out.columns())
+	}
+	return fmt.Sprintf("%-6s%-12s %-20s  %s", at, e.Model, head, result)
+}
+
+// loss is nats a token in what is shown.
+func (v *compareView) loss(nats float64) string {
+	if v.unit.words() {
+		return v.unit.label() + " " + v.unit.loss(nats)
+	}
+	return v.unit.loss(nats) + " " + v.unit.label()
 }
 
 func (v *compareView) losses() string {
-	if math.IsNaN(v.loss) {
+	if math.IsNaN(v.nats) {
 		return ""
 	}
-	return fmt.Sprintf(" train=%.4f nats/token", v.loss)
+	return " train " + v.loss(v.nats)
 }
 
 func (v *compareView) remaining() string {
@@ -136,8 +147,8 @@ func (v *compareView) bar() bar {
 	if v.last.Share > 0 {
 		b.share = v.last.Share
 	}
-	if !math.IsNaN(v.loss) {
-		b.speed = fmt.Sprintf("%.3f nats", v.loss)
+	if !math.IsNaN(v.nats) {
+		b.speed = v.loss(v.nats)
 	}
 	if v.last.Left > 0 && v.now().Sub(v.begun) >= 3*time.Second {
 		b.left = countdown(v.last.Left-v.now().Sub(v.lastAt)) + " left"
