@@ -258,6 +258,37 @@ func TestDiverged(t *testing.T) {
 	}
 }
 
+// TestMixture: a mixture predicts no worse than the better of its models, and every
+// kind of flag finds its model.
+func TestMixture(t *testing.T) {
+	t.Parallel()
+	s := tiny("gru", "ffn", "ngram", "gru+ngram")
+	s.Shared.Hidden = 64
+	if err := s.Shared.Set("gru-reset", "before", "flag"); err != nil {
+		t.Fatal(err)
+	}
+	res, err := prepare(t, s, sentences(1500)).Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	gru, ffn, counted, mix := res.Models[0], res.Models[1], res.Models[2], res.Models[3]
+	if mix.Kind != compare.KindMix || mix.Name != "GRU + "+counted.Name || len(mix.Runs) != 3 {
+		t.Fatalf("the mixture is %s, %s, of %d runs", mix.Kind, mix.Name, len(mix.Runs))
+	}
+	for i, r := range mix.Runs {
+		if best := min(gru.Runs[i].TestLoss, counted.Runs[0].TestLoss); r.TestLoss > best+0.02 {
+			t.Errorf("seed %d: mixed %.4f, the better alone %.4f", r.Seed, r.TestLoss, best)
+		}
+	}
+	if want := 11; ffn.Reach != want {
+		t.Errorf("the feed-forward network sees %d characters, want %d", ffn.Reach, want)
+	}
+	flat := ffn.Context.Loss
+	if a, b := flat[len(flat)-1], flat[len(flat)-2]; a != b {
+		t.Errorf("beyond its order the feed-forward network's loss changes from %v to %v", b, a)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	labels := strings.Repeat("good\tI like it\nbad\tI do not\n", 300)
 	for _, c := range []struct {
@@ -267,6 +298,7 @@ func TestRefusals(t *testing.T) {
 	}{
 		{"one model", "x", tiny("lstm"), "needs two models"},
 		{"unknown model", "x", tiny("lstm", "gruu"), "did you mean gru?"},
+		{"mixture of what is not there", "x", tiny("lstm", "lstm+ngram"), "needs both its models"},
 		{"two budgets", "x", compare.Settings{Tokens: 100, Time: time.Hour}, "one budget only"},
 		{"two seeds", "x", compare.Settings{Seeds: 2}, "say nothing about chance"},
 		{"one word", "word", tiny("rnn", "lstm"), "too few"},

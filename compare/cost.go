@@ -34,14 +34,15 @@ func (m *measuring) cost(ctx context.Context, _ *Result) error {
 			return err
 		}
 		m.c.emit(Event{Stage: StageMeasure, Text: "timing the models", Done: int64(i), Total: int64(len(m.models))})
-		dir := m.dir(k.entry, run)
-		model, err := eval.Open(dir)
+		model, err := m.openModel(k, run)
 		if err != nil {
 			return err
 		}
-		k.result.Size = sizeOf(k.entry, model)
-		if k.result.FileBytes, err = weightBytes(dir); err != nil {
-			return err
+		if !k.entry.mixed() {
+			k.result.Size = sizeOf(k.entry, model)
+			if k.result.FileBytes, err = weightBytes(m.dir(k.entry, run)); err != nil {
+				return err
+			}
 		}
 		cost := &Cost{StepMillis: m.stepTime(model), TrainTokens: trainRate(k.outcomes[run].Curve)}
 		for _, o := range k.outcomes {

@@ -34,7 +34,8 @@ type measuring struct {
 type measured struct {
 	entry    Entry
 	outcomes []outcome
-	scores   []score // of each run; without losses where it diverged
+	scores   []score   // of each run; without losses where it diverged
+	weights  []float64 // of a mixture's runs: the share of its first model
 	result   Model
 }
 
@@ -47,7 +48,10 @@ func (c *Comparison) measure(ctx context.Context, chosen []Search, finals [][]ou
 	defer func() { err = errors.Join(err, m.ids.Close()) }()
 	for i, e := range c.protocol.Entries {
 		k := &measured{entry: e, outcomes: finals[i], scores: make([]score, len(finals[i]))}
-		k.result = Model{Name: displayName(e.Kind, chosen[i].Chosen), Kind: e.Kind}
+		k.result = Model{Name: c.displayName(e, chosen), Kind: e.Kind}
+		if e.mixed() {
+			k.result.Kind = KindMix
+		}
 		k.result.Scores, k.result.Reach = c.scoring(e, chosen[i].Chosen)
 		m.models = append(m.models, k)
 	}
@@ -76,7 +80,7 @@ func (c *Comparison) measure(ctx context.Context, chosen []Search, finals [][]ou
 
 // parts are the measurements in their order; what is timed comes last.
 func (m *measuring) parts() []func(context.Context, *Result) error {
-	return []func(context.Context, *Result) error{m.score, m.context, m.counts, m.gradients, m.samples, m.sentence, m.cost}
+	return []func(context.Context, *Result) error{m.mix, m.score, m.context, m.counts, m.gradients, m.samples, m.sentence, m.cost}
 }
 
 // open reads the test text and counts the training text.
@@ -141,19 +145,31 @@ func quoteWords(words []string) string {
 // scoring says how much a model sees when it is scored, and the most it can see in
 // tokens (0: no limit).
 func (c *Comparison) scoring(e Entry, chosen float64) (scores string, reach int) {
-	if e.Kind == KindNGram {
-		return fmt.Sprintf("%d tokens", int(chosen)-1), int(chosen) - 1
+	switch {
+	case e.mixed():
+		return "as its models", 0
+	case e.counted():
+		return tokensBack(int(chosen) - 1)
+	case e.Kind == KindFeedForward:
+		return tokensBack(e.Model.Order - 1)
 	}
 	return "state carried", 0
 }
 
+func tokensBack(n int) (string, int) {
+	if n == 1 {
+		return "1 token", n
+	}
+	return fmt.Sprintf("%d tokens", n), n
+}
+
 // displayName is what tables call a model.
-func displayName(kind string, chosen float64) string {
-	switch kind {
+func (c *Comparison) displayName(e Entry, chosen []Search) string {
+	switch e.Kind {
 	case KindRNN, KindLSTM, KindGRU:
-		return strings.ToUpper(kind)
+		return strings.ToUpper(e.Kind)
 	case KindNGram:
-		return fmt.Sprintf("%d-gram", int(chosen))
+		return fmt.Sprintf("%d-gram", int(chosen[c.protocol.part(e.Kind)].Chosen))
 	case KindLSTMNoGate:
 		return "LSTM without output gate"
 	case KindFeedForward:
@@ -161,7 +177,11 @@ func displayName(kind string, chosen float64) string {
 	case KindTransformer:
 		return "Transformer"
 	}
-	return kind
+	if e.mixed() {
+		a, b := e.parts()
+		return c.displayName(Entry{Kind: a}, chosen) + " + " + c.displayName(Entry{Kind: b}, chosen)
+	}
+	return e.Kind
 }
 
 func (c *Comparison) workers() int {
@@ -231,7 +251,7 @@ func (m *measuring) score(ctx context.Context, _ *Result) error {
 	}
 	return m.each(ctx, "reading the test text", len(jobs), func(i int) error {
 		j := jobs[i]
-		model, err := eval.Open(m.dir(j.k.entry, j.run))
+		model, err := m.openModel(j.k, j.run)
 		if err != nil {
 			return err
 		}
@@ -254,7 +274,7 @@ func (m *measuring) context(ctx context.Context, res *Result) error {
 		if run < 0 {
 			return nil
 		}
-		model, err := eval.Open(m.dir(k.entry, run))
+		model, err := m.openModel(k, run)
 		if err != nil {
 			return err
 		}

@@ -26,7 +26,7 @@ func (c *Comparison) plan(ctx context.Context) error {
 		return err
 	}
 	p.adopt(reference)
-	if err := p.solve(reference); err != nil {
+	if err := c.solve(ctx, reference); err != nil {
 		return err
 	}
 	p.SearchSeed = p.Settings.Shared.Seed + uint64(p.Settings.Seeds)
@@ -134,11 +134,18 @@ func (p *Protocol) adopt(reference train.Plan) {
 var dropoutFlags = []string{"dropout", "dropout-input", "dropout-layer", "dropout-output", "dropout-weight"}
 
 // solve gives every model the width at which it has the reference's parameters.
-func (p *Protocol) solve(reference train.Plan) error {
+func (c *Comparison) solve(ctx context.Context, reference train.Plan) error {
+	p := &c.protocol
 	p.Reference, p.Parameters = reference.Model.String(), reference.Params
 	for _, kind := range p.Settings.Models {
-		e := Entry{Kind: kind, Settings: settingsFor(kind, p.Settings.Shared)}
+		e := Entry{Kind: kind}
+		if !e.mixed() {
+			e.Settings = settingsFor(kind, p.Settings.Shared)
+		}
 		if e.trained() {
+			if err := c.complete(ctx, &e); err != nil {
+				return err
+			}
 			config := func(hidden int) lm.Config {
 				s := e.Settings
 				s.Hidden = hidden
@@ -155,6 +162,26 @@ func (p *Protocol) solve(reference train.Plan) error {
 			e.Params = e.Model.Params()
 		}
 		p.Entries = append(p.Entries, e)
+	}
+	return nil
+}
+
+// complete takes over what package train plans for a kind of model alone, such as
+// the order of a feed-forward network.
+func (c *Comparison) complete(ctx context.Context, e *Entry) error {
+	if recurrent(e.Kind) {
+		return nil
+	}
+	s := e.Settings
+	s.Steps = 1
+	plan, err := c.dryRun(ctx, s)
+	if err != nil {
+		return fmt.Errorf("%s: %w", e.Kind, err)
+	}
+	for _, name := range SharedFlags() {
+		if plan.Settings.Origin[name] == "plan" && !slices.Contains(dropoutFlags, name) {
+			setTo(&e.Settings, name, plan.Settings)
+		}
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/refrain-lm/refrain/lm"
@@ -164,7 +165,16 @@ func (e Entry) runSettings(lr float64, seed uint64, steps, validEvery, saveEvery
 func formatRate(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 
 // trained reports whether an entry is trained step by step.
-func (e Entry) trained() bool { return e.Kind != KindNGram }
+func (e Entry) trained() bool { return !e.counted() && !e.mixed() }
+
+// counted reports whether an entry is counted once, and has no seeds.
+func (e Entry) counted() bool { return e.Kind == KindNGram }
+
+// mixed reports whether an entry is a mixture of two others, called "lstm+ngram".
+func (e Entry) mixed() bool { return strings.Contains(e.Kind, mixSign) }
+
+// mixSign joins the kinds of a mixture.
+const mixSign = "+"
 
 // wholeMarks rounds steps down to a multiple of the marks, at least one of each.
 func wholeMarks(steps int64) int64 { return max(1, steps/marks) * marks }

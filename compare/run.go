@@ -152,7 +152,7 @@ func (c *Comparison) open(ctx context.Context, r run, on func(train.Event)) (*tr
 		return nil, fmt.Errorf("compare: %w", err)
 	}
 	in := train.Input{Shared: c.idsDir()}
-	if !r.entry.trained() { // it counts the text itself, without the noise that others learn rare tokens from
+	if r.entry.counted() { // it counts the text itself, without the noise that others learn rare tokens from
 		if in, err = c.parts(r.settings); err != nil {
 			return nil, err
 		}
@@ -192,7 +192,7 @@ func (c *Comparison) outcome(r run) (outcome, error) {
 		}
 		out.Tokens, out.Seconds = e.Step*step, before+last
 	}
-	if !r.entry.trained() { // it reads the text once, and has nothing to validate on the way
+	if r.entry.counted() { // it reads the text once, and has nothing to validate on the way
 		out.Curve, out.Tokens, out.BestAt = nil, c.protocol.Text.Train.Tokens, c.protocol.Text.Train.Tokens
 	}
 	return out, nil

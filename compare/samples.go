@@ -32,7 +32,7 @@ func (m *measuring) samples(ctx context.Context, res *Result) error {
 		if run < 0 {
 			return nil
 		}
-		model, err := eval.Open(m.dir(k.entry, run))
+		model, err := m.openModel(k, run)
 		if err != nil {
 			return err
 		}
@@ -231,7 +231,7 @@ func (m *measuring) askedSentence(text string, res *Result) error {
 		if run < 0 {
 			continue
 		}
-		model, err := eval.Open(m.dir(k.entry, run))
+		model, err := m.openModel(k, run)
 		if err != nil {
 			return err
 		}

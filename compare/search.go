@@ -26,7 +26,10 @@ const searchRuns = lastRung - firstRung + 1
 func (c *Comparison) search(ctx context.Context) ([]Search, error) {
 	found := make([]Search, len(c.protocol.Entries))
 	for i, e := range c.protocol.Entries {
-		if !e.trained() {
+		if e.mixed() {
+			continue
+		}
+		if e.counted() {
 			s, err := c.searchOrder(ctx, e)
 			if err != nil {
 				return nil, err
@@ -121,8 +124,8 @@ func (c *Comparison) finals(ctx context.Context, chosen []Search) ([][]outcome, 
 	all := make([][]outcome, len(p.Entries))
 	for i, seed := range p.Seeds {
 		for k, e := range p.Entries {
-			if !e.trained() && i > 0 {
-				continue // counting has no seed
+			if e.mixed() || e.counted() && i > 0 {
+				continue // nothing is trained; counting has no seed
 			}
 			if chosen[k].Chosen == 0 {
 				all[k] = append(all[k], outcome{ending: ending{Diverged: true}, seed: seed, Best: math.NaN()})
@@ -135,6 +138,7 @@ func (c *Comparison) finals(ctx context.Context, chosen []Search) ([][]outcome, 
 			all[k] = append(all[k], out)
 		}
 	}
+	c.mixOutcomes(all)
 	return all, nil
 }
 
@@ -142,7 +146,7 @@ func (c *Comparison) finals(ctx context.Context, chosen []Search) ([][]outcome, 
 // order, that was chosen.
 func (c *Comparison) final(e Entry, lr float64, seed uint64) run {
 	r := run{entry: e, dir: fmt.Sprintf("%s-%d", e.Kind, seed), final: true}
-	if !e.trained() {
+	if e.counted() {
 		r.settings = orderSettings(e, lr)
 		r.event = Event{Stage: StageFinal, Model: e.Kind, Setting: "order", Value: lr}
 		return r
@@ -168,7 +172,7 @@ func (c *Comparison) fitAgain() error {
 	}
 	left := math.Inf(1) // seconds for the steps of all final runs
 	if !c.deadline.IsZero() {
-		left = time.Until(c.deadline).Seconds() - measureShare*p.Settings.Time.Seconds()
+		left = spare*time.Until(c.deadline).Seconds() - measureShare*p.Settings.Time.Seconds()
 	}
 	var need float64
 	for i, e := range p.Entries {
@@ -190,6 +194,9 @@ func (c *Comparison) fitAgain() error {
 	c.clock.replan(*p)
 	return c.writePlan()
 }
+
+// spare keeps a part of the time left for what takes longer than it seems.
+const spare = 0.95
 
 // growMost bounds how much more a final run may read than planned: the search read a
 // share of the plan.

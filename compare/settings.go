@@ -14,7 +14,9 @@ import (
 // Settings is what one asks of a comparison, a field for each flag of the
 // command. A zero field is not given: the default of its comment holds.
 type Settings struct {
-	Models []string      `json:"models"` // kinds, such as lstm and ngram; none: rnn, lstm, gru, ngram
+	// Models are kinds, such as lstm and ngram, and mixtures of two of them, such as
+	// lstm+ngram; none: rnn, lstm, gru, ngram.
+	Models []string      `json:"models"`
 	Equal  string        `json:"equal"`  // "tokens" (the default) or "time"
 	Time   time.Duration `json:"time"`   // budget of the whole; 0 with Tokens 0: 10 minutes
 	Tokens int64         `json:"tokens"` // a final run reads; instead of Time
@@ -87,6 +89,13 @@ func (s Settings) Validate() error {
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	seen := map[string]bool{}
 	for _, m := range s.Models {
+		if (Entry{Kind: m}).mixed() {
+			if why := s.checkMix(m); why != "" {
+				bad("--models %s: %s", m, why)
+			}
+			seen[m] = true
+			continue
+		}
 		switch {
 		case !slices.Contains(Kinds(), m):
 			hint := ""
@@ -121,6 +130,9 @@ func (s Settings) Validate() error {
 		bad("--seeds %d: fewer than %d say nothing about chance", s.Seeds, minSeeds)
 	}
 	for _, kind := range s.Models {
+		if (Entry{Kind: kind}).mixed() {
+			continue
+		}
 		if err := settingsFor(kind, s.Shared).Validate(); err != nil && !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == err.Error() }) {
 			errs = append(errs, err)
 		}

@@ -35,7 +35,7 @@ func (a *app) compareCommand() *cobra.Command {
 	var o compareFlags
 	cmd := &cobra.Command{Use: "compare [FILE|DIR|-]...", Short: "several models on equal terms", Args: cobra.ArbitraryArgs}
 	f := cmd.Flags()
-	f.StringSliceVar(&o.Models, "models", nil, "of "+strings.Join(compare.Kinds(), ", ")+": `LIST`")
+	f.StringSliceVar(&o.Models, "models", nil, "of "+strings.Join(compare.Kinds(), ", ")+", and mixtures such as lstm+ngram: `LIST`")
 	f.DurationVar(&o.Time, "time", 0, "budget `D` for everything: 10m, 2h")
 	f.Int64Var(&o.Tokens, "tokens", 0, "`N` tokens a run instead: nothing is measured, same bytes each time")
 	f.StringVar(&o.Equal, "equal", "tokens", "what `W`: every run reads equal tokens, or trains for equal time")
@@ -349,13 +349,14 @@ func (r *compareRun) done(res compare.Result) error {
 	return err
 }
 
-// bestFolder is a final model of the best kind.
+// bestFolder is a final model of the best kind that has a folder.
 func (r *compareRun) bestFolder(res compare.Result) string {
-	row := compare.Judge(res).Rows[0]
-	m := res.Models[row.Model]
-	for _, run := range m.Runs {
-		if !run.Diverged {
-			return filepath.Join(r.c.Dir(), fmt.Sprintf("%s-%d", m.Kind, run.Seed))
+	for _, row := range compare.Judge(res).Rows {
+		m := res.Models[row.Model]
+		for _, run := range m.Runs {
+			if !run.Diverged && m.Kind != compare.KindMix {
+				return filepath.Join(r.c.Dir(), fmt.Sprintf("%s-%d", m.Kind, run.Seed))
+			}
 		}
 	}
 	return ""
