@@ -1,5 +1,10 @@
 package tokenizer
 
+import (
+	"fmt"
+	"strings"
+)
+
 // The ids that every word vocabulary begins with.
 const (
 	unknownWord = 0 // spelled <unk>
@@ -17,6 +22,23 @@ type wordset struct {
 	words *table
 	punct bool
 	noise uint64
+}
+
+// NewWords returns the tokenizer of a given vocabulary, split at white space:
+// words are the texts of its ids, "<unk>" and "\n" first.
+func NewWords(words []string) (*Tokenizer, error) {
+	f := file{Format: fileFormat, Version: fileVersion, Kind: Word, Words: Whitespace, MinCount: 1}
+	for i, w := range words {
+		if i >= firstWord && strings.ContainsAny(w, " \t\n\v\f\r") {
+			return nil, fmt.Errorf("tokenizer: the word %.40q holds white space", w)
+		}
+		f.Tokens = append(f.Tokens, token(w))
+	}
+	t, err := f.tokenizer()
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %w", err)
+	}
+	return finish(t), nil
 }
 
 // isSpace holds the ASCII white space, as C's isspace and Python's

@@ -19,11 +19,13 @@ import (
 
 func (a *app) inspectCommand() *cobra.Command {
 	var tensors, history, asJSON bool
+	var arpa string
 	cmd := &cobra.Command{Use: "inspect DIR", Short: "what a model folder holds and how it was made", Args: cobra.ArbitraryArgs}
 	f := cmd.Flags()
 	f.BoolVar(&tensors, "tensors", false, "every tensor's name, shape and norm")
 	f.BoolVar(&history, "history", false, "every validation, phase and warning of the run")
 	f.BoolVar(&asJSON, "json", false, "one JSON object")
+	f.StringVar(&arpa, "arpa", "", "write an n-gram model to `FILE` (-: standard output) for KenLM, SRILM and others")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) != 1 {
 			return helpError{cmd}
@@ -31,6 +33,9 @@ func (a *app) inspectCommand() *cobra.Command {
 		i, err := inspect(args[0])
 		if err != nil {
 			return err
+		}
+		if arpa != "" {
+			return a.exportARPA(i.model, arpa)
 		}
 		if i.model.Ngram != nil {
 			return a.inspectNgram(i, asJSON)
@@ -50,8 +55,8 @@ func (a *app) inspectCommand() *cobra.Command {
 	}
 	a.describe(cmd, page{
 		summary:  "Show a model folder: its configuration, size, training curve and tensors.",
-		examples: []string{"inspect book-model", "inspect book-model --tensors"},
-		groups:   []flagGroup{{title: "More", names: []string{"tensors", "history", "json"}}},
+		examples: []string{"inspect book-model", "inspect book-model --tensors", "inspect ngram-model --arpa lm.arpa"},
+		groups:   []flagGroup{{title: "More", names: []string{"tensors", "history", "json", "arpa"}}},
 	}, nil)
 	return cmd
 }

@@ -36,13 +36,9 @@ func (a *app) inspectNgram(i *inspected, asJSON bool) error {
 func (a *app) sayNgram(i *inspected) {
 	m := i.model.Ngram
 	many := map[string]string{"char": "characters", "byte": "bytes", "word": "words"}[i.model.Tokenizer.Unit()]
-	var all int64
-	for _, n := range m.Grams() {
-		all += n
-	}
 	name := m.Config().String()
 	line := a.out.fit(fmt.Sprintf("%s, %s %s, %s n-grams, %s; state %s a stream", name, a.count(int64(i.model.Tokenizer.Distinct())), many,
-		a.count(all), size(m.Bytes()), size(int64(m.NewStepper().StateBytes()))), "  ")
+		a.count(gramsOf(m)), size(m.Bytes()), size(int64(m.NewStepper().StateBytes()))), "  ")
 	if rest, ok := strings.CutPrefix(line, name); ok {
 		line = a.out.paint(bold, name) + rest
 	}
@@ -77,14 +73,17 @@ func (a *app) sayCounted(i *inspected) {
 
 // sayOrders lists each order's n-grams and discounts.
 func (a *app) sayOrders(m *ngram.Model) {
-	w := tabwriter.NewWriter(a.out.w, 0, 8, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "order\tn-grams\tD1\tD2\tD3+\t\n")
 	d := m.Config().Discounts
+	w := tabwriter.NewWriter(a.out.w, 0, 8, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(w, "order\tn-grams\t")
+	if d != nil {
+		fmt.Fprint(w, "D1\tD2\tD3+\t")
+	}
+	fmt.Fprintln(w)
 	for k, n := range m.Grams() {
 		fmt.Fprintf(w, "%d\t%s\t", k+1, a.count(n))
 		switch {
 		case d == nil:
-			fmt.Fprintf(w, "\t\t\t")
 		case d[k].Usual:
 			fmt.Fprintf(w, "%g\t%g\t%g\t  the usual ones: its counts gave none", d[k].D[0], d[k].D[1], d[k].D[2])
 		default:

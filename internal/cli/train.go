@@ -61,6 +61,7 @@ func (v *settingValue) Type() string {
 // trainFlags are train's own flags, beside the settings.
 type trainFlags struct {
 	out, resume string
+	arpa        string
 	valid       []string
 	dryRun      bool
 	json        bool
@@ -74,11 +75,12 @@ func (a *app) trainCommand() *cobra.Command {
 	f.StringVar(&o.out, "out", "", "`DIR` to make, never overwritten")
 	f.StringArrayVar(&o.valid, "valid", nil, "text `FILE` to validate on")
 	f.StringVar(&o.resume, "resume", "", "go on with the run in `DIR`")
+	f.StringVar(&o.arpa, "arpa", "", "read a finished n-gram model from an ARPA `FILE`, as KenLM writes it")
 	f.BoolVar(&o.dryRun, "dry-run", false, "stop after the plan; name each value's source")
 	f.BoolVar(&o.json, "json", false, "events as JSON lines; the last has the model")
 	f.Bool("all", false, "with --help: every flag in full")
 	_ = f.MarkHidden("all")
-	groups[4].names = []string{"resume", "dry-run", "json"}
+	groups[4].names = []string{"resume", "arpa", "dry-run", "json"}
 	shown := map[string]string{"valid": "last 10 %", "out": "book-model"}
 	for _, s := range train.Flags() {
 		flag := f.VarPF(&settingValue{flag: s, text: s.Default}, s.Name, "", s.Usage)
@@ -123,6 +125,9 @@ func (a *app) train(cmd *cobra.Command, args []string, o trainFlags) error {
 	if err != nil {
 		return err
 	}
+	if o.arpa != "" {
+		return a.importARPA(o, args)
+	}
 	signal.Ignore(syscall.SIGPIPE) // whoever reads along may leave; the run goes on
 	defer signal.Reset(syscall.SIGPIPE)
 	ctx, stop := watch(cmd.Context())
@@ -150,6 +155,11 @@ func (a *app) train(cmd *cobra.Command, args []string, o trainFlags) error {
 
 // check refuses flags that contradict each other.
 func (o trainFlags) check(args []string) error {
+	for _, name := range args {
+		if strings.HasSuffix(name, ".arpa") || strings.HasSuffix(name, ".arpa.gz") {
+			return usagef("%s is a finished model; read it with: refrain train --arpa %s", quotePath(name), quotePath(name))
+		}
+	}
 	if o.resume == "" {
 		return nil
 	}
