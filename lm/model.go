@@ -336,6 +336,15 @@ func (m *Model) trace(t *Tape) {
 	}
 }
 
+// UseBFloat16 lets the products of training round their operands to bfloat16,
+// from the next [Model.Refresh] for training on. Vectors, such as biases and
+// gains, have no products.
+func (m *Model) UseBFloat16(on bool) {
+	for _, p := range m.params {
+		p.BFloat16 = on
+	}
+}
+
 // BeginGrads says that the next Loss and Backward begin with gradients of zeros.
 func (m *Model) BeginGrads() {
 	for _, p := range m.params {

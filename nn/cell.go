@@ -98,18 +98,18 @@ func (c *cell) Refresh(pool *Pool, train bool) {
 	h, g := c.hidden, c.gates
 	copy(c.bias, c.bih.Value)
 	kernel.Add(c.bias, c.bhh.Value)
-	c.wih.packT(pool, &c.inputs, 0, g*h)
+	c.wih.packT(pool, &c.inputs, train, 0, g*h)
 	for i := range c.recurrent {
-		c.whh.packT(pool, &c.recurrent[i], i*h, (i+1)*h)
+		c.whh.packT(pool, &c.recurrent[i], train, i*h, (i+1)*h)
 	}
 	if !train {
 		return
 	}
-	c.inputsBack.Pack(pool, c.wih.Value, g*h, c.in, c.in)
-	at := 0
+	c.wih.packBack(pool, &c.inputsBack, 0, g*h)
+	gate := 0
 	for i, n := range c.backGates {
-		c.back[i].Pack(pool, c.whh.Value[at*h*h:(at+n)*h*h], n*h, h, h)
-		at += n
+		c.whh.packBack(pool, &c.back[i], gate*h, (gate+n)*h)
+		gate += n
 	}
 }
 
@@ -127,9 +127,7 @@ func (c *cell) projectStep(w *Worker, pre, x []float32, b int) {
 // recur continues the chains of gates [g0,g1) and panels [p0,p1) of one time
 // step: pre [B,G·H] += h·W_hhᵀ, rows ld apart, h [B,H].
 func (c *cell) recur(pre []float32, ld int, h []float32, b, g0, g1, p0, p1 int) {
-	for g := g0; g < g1; g++ {
-		kernel.Gemm(pre[g*c.hidden:], ld, h, c.hidden, b, &c.recurrent[g], p0, p1)
-	}
+	kernel.GemmEach(pre[g0*c.hidden:], ld, c.hidden, h, c.hidden, b, c.recurrent[g0:g1], p0, p1)
 }
 
 // beginState makes buf [T+1,B,H] with the state before the window in front.
@@ -155,16 +153,13 @@ func at[F float32 | float64](buf []F, s, n int) []F { return buf[s*n : (s+1)*n] 
 // first gates of W_hh (all of them unless the cell treats the last otherwise).
 // It leaves the column sums of t.pre for biasGrads.
 func (c *cell) weightGrads(pool *Pool, t *Tape, gates int) {
-	n, rows := c.gates*c.hidden, t.rows()
-	t.sums = zeros(t.sums, n)
-	dW, fresh := c.wih.freshGrad()
-	kernel.GemmTNSums(pool, dW, c.in, fresh, n, c.in, rows, t.pre, c.stride, t.x, c.in, t.sums)
+	t.sums = zeros(t.sums, c.gates*c.hidden)
+	c.wih.addProduct(pool, t.pre, c.stride, t.x, t.rows(), t.sums)
 	if gates < c.gates {
-		kernel.GemmTN(pool, c.whh.grad(), c.hidden, gates*c.hidden, c.hidden, rows, t.pre, c.stride, t.h, c.hidden)
+		c.whh.addProductTo(pool, 0, gates*c.hidden, t.pre, c.stride, t.h[:t.rows()*c.hidden], t.rows(), nil)
 		return
 	}
-	dU, fresh := c.whh.freshGrad()
-	kernel.GemmTNSums(pool, dU, c.hidden, fresh, n, c.hidden, rows, t.pre, c.stride, t.h, c.hidden, nil)
+	c.whh.addProduct(pool, t.pre, c.stride, t.h, t.rows(), nil)
 }
 
 // biasGrads adds the column sums that weightGrads has left to bias_ih, and those

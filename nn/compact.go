@@ -48,14 +48,19 @@ func (p *Param) SetCompact(c *Compact) {
 	p.compact, p.Value, p.Grad = c, nil, nil
 }
 
-// packT packs the transpose of rows r0 to r1.
-func (p *Param) packT(pool *Pool, to *kernel.Packed, r0, r1 int) {
+// packT packs the transpose of rows r0 to r1, for products x·Wᵀ.
+func (p *Param) packT(pool *Pool, to *kernel.Packed, train bool, r0, r1 int) {
 	if p.compact != nil {
 		to.PackCompact(pool, p.compact, r0, r1)
 		return
 	}
 	width := p.Shape[1]
-	to.PackT(pool, p.Value[r0*width:r1*width], width, r1-r0, width)
+	rows := p.Value[r0*width : r1*width]
+	if train && p.BFloat16 {
+		to.PackPairsT(pool, rows, width, r1-r0, width)
+		return
+	}
+	to.PackT(pool, rows, width, r1-r0, width)
 }
 
 // row copies row i to x, widened.

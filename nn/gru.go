@@ -145,13 +145,12 @@ func (l *GRU) Backward(m Mode, t *Tape, dy []float32) []float32 {
 // multiplies to the candidate itself.
 func (l *GRU) candidateGrads(pool *Pool, t *Tape) {
 	width, rows := l.hidden, t.rows()
-	dU := l.whh.grad()[2*width*width:]
 	if l.reset == ResetBefore {
-		kernel.GemmTN(pool, dU, width, width, width, rows, t.pre[2*width:], l.stride, t.aux, width)
+		l.whh.addProductTo(pool, 2*width, width, t.pre[2*width:], l.stride, t.aux, rows, nil)
 		l.biasGrads(t, 3)
 		return
 	}
-	kernel.GemmTNSums(pool, dU, width, false, width, width, rows, t.aux, width, t.h, width, l.bhh.grad()[2*width:])
+	l.whh.addProductTo(pool, 2*width, width, t.aux, width, t.h, rows, l.bhh.grad()[2*width:])
 	l.biasGrads(t, 2)
 }
 

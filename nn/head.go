@@ -75,9 +75,9 @@ func (h *Head) Params() []*Param { return []*Param{h.w, h.b} }
 // Refresh packs the weights after they have changed, with train also those for
 // the gradient.
 func (h *Head) Refresh(pool *Pool, train bool) {
-	h.w.packT(pool, &h.forward, 0, h.vocab)
+	h.w.packT(pool, &h.forward, train, 0, h.vocab)
 	if train {
-		h.back.Pack(pool, h.w.Value, h.vocab, h.width, h.width)
+		h.w.packBack(pool, &h.back, 0, h.vocab)
 	}
 }
 
@@ -176,8 +176,7 @@ func (h *Head) chunk(m Mode, t *HeadTape, x []float32, lo int, want []int32, sca
 	}
 	dx := t.dx[lo*h.width : (lo+rows)*h.width]
 	kernel.Affine(m.Pool, dx, h.width, nil, logits, v, rows, &h.back)
-	dW, fresh := h.w.freshGrad()
-	kernel.GemmTNSums(m.Pool, dW, h.width, fresh, v, h.width, rows, logits, v, x, h.width, h.b.grad())
+	h.w.addProduct(m.Pool, logits, v, x, rows, h.b.grad())
 }
 
 // InputGrad returns the gradient of x [N,H] that the last Loss in training has

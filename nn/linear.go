@@ -60,9 +60,9 @@ func (l *Linear) NewState(int) State { return nil }
 
 // Refresh packs the weights after they have changed.
 func (l *Linear) Refresh(pool *Pool, train bool) {
-	l.w.packT(pool, &l.forward, 0, l.out)
+	l.w.packT(pool, &l.forward, train, 0, l.out)
 	if train {
-		l.back.Pack(pool, l.w.Value, l.out, l.in, l.in)
+		l.w.packBack(pool, &l.back, 0, l.out)
 	}
 }
 
@@ -83,8 +83,7 @@ func (l *Linear) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	if l.b != nil {
 		db = l.b.grad()
 	}
-	dW, fresh := l.w.freshGrad()
-	kernel.GemmTNSums(m.Pool, dW, l.in, fresh, l.out, l.in, rows, dy, l.out, t.x, l.in, db)
+	l.w.addProduct(m.Pool, dy, l.out, t.x, rows, db)
 	if t.NoInputGrad {
 		return nil
 	}

@@ -60,9 +60,8 @@ func (l *normCell) gainGrads(pool *Pool, t *Tape, du []float32) {
 // productGrads adds the gradients of the weights, given those of x·W_ih in
 // t.pre and of h₋₁·W_hh in t.draw, and returns dx.
 func (l *normCell) productGrads(pool *Pool, t *Tape) []float32 {
-	n, rows := l.gates*l.hidden, t.rows()
-	kernel.GemmTN(pool, l.wih.grad(), l.in, n, l.in, rows, t.pre, l.stride, t.x, l.in)
-	kernel.GemmTN(pool, l.whh.grad(), l.hidden, n, l.hidden, rows, t.draw, l.stride, t.h, l.hidden)
+	l.wih.addProduct(pool, t.pre, l.stride, t.x, t.rows(), nil)
+	l.whh.addProduct(pool, t.draw, l.stride, t.h, t.rows(), nil)
 	return l.inputGrad(pool, t)
 }
 

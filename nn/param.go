@@ -19,6 +19,10 @@ type Param struct {
 	// which its Backward moves.
 	Frozen bool
 
+	// BFloat16 lets products with a weight in training round their operands to
+	// bfloat16. It takes effect at the next Refresh for training.
+	BFloat16 bool
+
 	role   role    // what Initialize draws it for
 	gates  int     // of recurrent weights and biases: the number of gates in Shape[0]
 	forget int     // of recurrent biases: which gate is the forget gate; -1 for none

@@ -30,8 +30,8 @@ func (j *Job) card(w io.Writer, out Outcome) error {
 	if p.Ngram != nil {
 		fmt.Fprintf(&b, "Counted once, %s, Refrain %s. config.json has the discounts, plan.json every setting.\n\n## Results\n\n", reach(*p.Ngram), version())
 	} else {
-		fmt.Fprintf(&b, "%d steps of %dx%d tokens, seed %d, %s kernels, Refrain %s. plan.json has every setting.\n\n",
-			out.Steps, p.Settings.BatchSize, p.Settings.BPTT, p.Settings.Seed, p.Kernels, version())
+		fmt.Fprintf(&b, "%d steps of %dx%d tokens, seed %d, %s kernels, %s products, Refrain %s. plan.json has every setting.\n\n",
+			out.Steps, p.Settings.BatchSize, p.Settings.BPTT, p.Settings.Seed, p.Kernels, p.Settings.Precision, version())
 		fmt.Fprintf(&b, "## Results\n\nBest validation loss during training: %.4f nats/%s at step %d (fixed chunks).\n\n", out.Best, out.Unit, out.BestStep)
 	}
 	fmt.Fprintf(&b, "`eval` on the first %d validation tokens, one stream: %.4f nats/%s, perplexity %.4g", out.Result.Tokens+1, out.Result.Loss(), out.Unit, out.Result.Perplexity())

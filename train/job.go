@@ -168,6 +168,9 @@ func (j *Job) prepare(ctx context.Context, in Input, on func(Event)) error {
 		return j.prepareNgram(on)
 	}
 	s := &p.Settings
+	if err := s.choosePrecision(); err != nil {
+		return err
+	}
 	s.chooseBatch(p.Data.Train.Tokens)
 	if err := j.checkLengths(); err != nil {
 		return err
@@ -463,6 +466,9 @@ func (s Settings) amended(more Settings) (next Settings, changed bool, err error
 // planPhase sets the steps of a phase that goes on from p.From.
 func (j *Job) planPhase(s Settings, remaining int64, started time.Time) error {
 	p := &j.plan
+	if err := p.Settings.choosePrecision(); err != nil {
+		return err
+	}
 	windows := (p.Data.Train.Tokens/int64(p.Settings.BatchSize) - 1) / int64(p.Settings.BPTT)
 	switch {
 	case s.Given("time"):

@@ -36,7 +36,7 @@ func TestKernelsTrainAlike(t *testing.T) {
 				for k, threads := range []string{"threads=1", "threads=2"} {
 					out := filepath.Join(dir, cell+" "+level+" "+threads)
 					c := child{Text: text, Out: out, Settings: []string{"steps=12", "nhid=37", "emsize=11", "nlayers=2", "batch-size=3", "bptt=19",
-						"dropout=0.2", "optimizer=sgd", "lr=0.5", "valid-every=6", "save-every=6", "average=0.3", threads, cell}}
+						"dropout=0.2", "optimizer=sgd", "lr=0.5", "valid-every=6", "save-every=6", "average=0.3", "precision=float32", threads, cell}}
 					if err := c.command(t, cpu.OverrideVariable+"="+level).Run(); err != nil {
 						t.Fatalf("%s: %v", out, err)
 					}
@@ -73,7 +73,7 @@ func TestOneHash(t *testing.T) {
 	dir := t.TempDir()
 	out := filepath.Join(dir, "model")
 	c := child{Text: write(t, dir, "book.txt", prose(60)), Out: out, Settings: []string{"steps=20", "nhid=37", "emsize=11", "nlayers=2",
-		"batch-size=3", "bptt=19", "dropout=0.2", "valid-every=10", "save-every=10", "cell=gru"}}
+		"batch-size=3", "bptt=19", "dropout=0.2", "valid-every=10", "save-every=10", "precision=float32", "cell=gru"}}
 	if err := c.run(); err != nil {
 		t.Fatal(err)
 	}

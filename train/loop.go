@@ -32,6 +32,7 @@ type Options struct {
 	Average    float64        // share of the run, at its end, whose weights are averaged; 0: none
 	StateReset float64        // chance that a lane begins a window from a zero state, so that the model knows how texts begin (Melis et al. 2018)
 	Seed       uint64         // dropout masks
+	BFloat16   bool           // round the operands of products to bfloat16; for processors where nn.BFloat16IsFast
 	Threads    int            // 0: all cores; changes no bit
 	Valid      data.Reader    // validation ids, read as one text; nil with ValidFeed nil: the last weights are the best
 	ValidMax   int64          // validate on so many ids at most; 0: all
@@ -298,6 +299,9 @@ func (t *trainer) validate(ctx context.Context) error {
 	if t.valid == nil || !t.due(t.opts.ValidEvery) || t.run.Validated == t.run.Step {
 		return nil
 	}
+	if t.opts.BFloat16 {
+		defer t.m.Refresh(t.pool, true)
+	}
 	if !t.tail && t.averaged() {
 		t.swapAverage()
 		defer t.swapAverage()
@@ -315,9 +319,12 @@ func (t *trainer) validate(ctx context.Context) error {
 	return nil
 }
 
-// measure validates the weights as they are and keeps the model if its loss is
-// the lowest so far.
+// measure validates the weights as they are, in float32, and keeps the model if
+// its loss is the lowest so far.
 func (t *trainer) measure(ctx context.Context) (s score, best bool, err error) {
+	if t.opts.BFloat16 {
+		t.m.Refresh(t.pool, false)
+	}
 	if s, err = t.valid.measure(ctx, t.m, t.tape.Mode); err != nil {
 		return s, false, err
 	}

@@ -22,6 +22,7 @@ func (p *Plan) pilot(cfg lm.Config, train data.Reader, spend time.Duration) (flo
 	if err != nil {
 		return 0, err
 	}
+	m.UseBFloat16(s.Precision == bfloat16)
 	stream, err := data.NewStream(train, s.BatchSize, s.BPTT)
 	if err != nil {
 		return 0, fmt.Errorf("train: %w", err)

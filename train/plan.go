@@ -220,7 +220,7 @@ func (p Plan) options(windows int64) Options {
 		From: p.From, Steps: p.Steps, Seed: s.Seed, Threads: s.Threads,
 		Clip: s.Clip, ClipEach: s.ClipValue, SumTime: s.Loss == "sum", Average: s.Average, StateReset: s.StateReset,
 		ValidMax: p.ValidTokens, ValidEvery: s.ValidEvery, SaveEvery: s.SaveEvery, Patience: s.Patience,
-		Replans: p.Replans, NoRetreat: p.NoRetreat,
+		Replans: p.Replans, NoRetreat: p.NoRetreat, BFloat16: s.Precision == bfloat16,
 		Optim: optim.Config{Name: s.Optimizer, Beta1: s.Beta1, Beta2: s.Beta2, Eps: s.Eps, WeightDecay: s.WeightDecay, Keras: s.KerasEps},
 	}
 	o.Schedule = optim.Schedule{Name: s.Schedule, LR: s.LR, WarmUp: s.Warmup, CoolDown: s.Cooldown, Shape: s.CoolShape, Decay: s.LRDecay,

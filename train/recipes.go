@@ -18,7 +18,7 @@ var recipes = map[string]map[string]string{
 		"optimizer": "sgd", "lr": "1", "schedule": "zaremba", "lr-hold": "4", "lr-decay": "0.5",
 		"clip": "5", "loss": "sum", "bptt": "20", "batch-size": "20", "epochs": "13",
 		"tied": "false", "dropout-weight": "0", "variational": "false", "bias": "one",
-		"weight-decay": "0", "average": "0", "random-offset": "false", "state-reset": "0",
+		"weight-decay": "0", "average": "0", "random-offset": "false", "state-reset": "0", "precision": "float32",
 	},
 	// The same paper's medium model: 2x650 with dropout 0.5.
 	"zaremba-medium": {
@@ -27,7 +27,7 @@ var recipes = map[string]map[string]string{
 		"optimizer": "sgd", "lr": "1", "schedule": "zaremba", "lr-hold": "6", "lr-decay": "0.8333333333",
 		"clip": "5", "loss": "sum", "bptt": "35", "batch-size": "20", "epochs": "39",
 		"tied": "false", "dropout-weight": "0", "variational": "false", "bias": "one",
-		"weight-decay": "0", "average": "0", "random-offset": "false", "state-reset": "0",
+		"weight-decay": "0", "average": "0", "random-offset": "false", "state-reset": "0", "precision": "float32",
 	},
 }
 

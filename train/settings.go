@@ -170,7 +170,7 @@ var flags = []Flag{
 	{"save-every", "Running", "steps between checkpoints", "", func(s *Settings) any { return &s.SaveEvery }},
 	{"patience", "Running", "stop after so many validations without a best (0: never)", "0", func(s *Settings) any { return &s.Patience }},
 	{"threads", "Running", "threads (0: all cores)", "0", func(s *Settings) any { return &s.Threads }},
-	{"precision", "Running", "operands of products: auto, float32", "auto", func(s *Settings) any { return &s.Precision }},
+	{"precision", "Running", "operands of products: auto, float32, bfloat16", "auto", func(s *Settings) any { return &s.Precision }},
 }
 
 // Flags lists every setting, in the order of the help.
@@ -349,7 +349,7 @@ func (s Settings) Validate() error {
 	oneOf("schedule", s.Schedule, "constant", "zaremba", "cosine", "one-cycle", "wsd", "plateau")
 	oneOf("cooldown-shape", s.CoolShape, "linear", "sqrt")
 	oneOf("loss", s.Loss, "mean", "sum")
-	oneOf("precision", s.Precision, "auto", "float32")
+	oneOf("precision", s.Precision, "auto", "float32", "bfloat16")
 	if n := len(given(s, "time", "epochs", "steps")); n > 1 {
 		bad("%s: give one budget only", strings.Join(given(s, "time", "epochs", "steps"), " and "))
 	}

@@ -58,6 +58,10 @@ func newTrainer(m *lm.Model, s Feed, o Options, pool *nn.Pool) (*trainer, error)
 	if w := m.Config().Weights; w != "" {
 		return nil, fmt.Errorf("train: a model of %s weights is for use alone: train the one it was quantized from", w)
 	}
+	if err := checkPrecision(o.BFloat16); err != nil {
+		return nil, err
+	}
+	m.UseBFloat16(o.BFloat16)
 	o = o.withDefaults()
 	t := &trainer{m: m, feed: s, opts: o, keep: o.Keep, pool: pool, begun: time.Now(), reported: time.Now()}
 	t.prepareParams()

@@ -15,7 +15,7 @@ var valuesOf = map[string][]string{
 	"tokenizer": {"byte", "char", "word"}, "words": {"whitespace", "punct"}, "normalize": {"none", "NFC", "NFKC", "NFD", "NFKD"},
 	"cell": {"rnn", "lstm", "lstm-nog", "gru"}, "gru-reset": {"before", "after"}, "nonlinearity": {"tanh", "relu"}, "bias": {"one", "two"},
 	"init": {"refrain", "pytorch", "keras", "uniform"}, "optimizer": {"adam", "adamw", "sgd", "asgd"}, "loss": {"mean", "sum"},
-	"schedule": {"constant", "zaremba", "cosine", "one-cycle", "wsd", "plateau"}, "precision": {"auto", "float32"},
+	"schedule": {"constant", "zaremba", "cosine", "one-cycle", "wsd", "plateau"}, "precision": {"auto", "float32", "bfloat16"},
 	"recipe": append([]string{"none"}, train.RecipeNames()...), "model": train.Kinds(), "color": {"auto", "always", "never"},
 }
 

@@ -10,3 +10,6 @@ func features() []string { return []string{"neon"} }
 
 // VNNI is about AVX-512.
 func VNNI() bool { return false }
+
+// FastBFloat16 is about AVX-512.
+func FastBFloat16() bool { return false }

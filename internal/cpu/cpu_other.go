@@ -11,3 +11,6 @@ func features() []string { return nil }
 
 // VNNI is about AVX-512.
 func VNNI() bool { return false }
+
+// FastBFloat16 is about AVX-512.
+func FastBFloat16() bool { return false }

@@ -15,11 +15,13 @@ var (
 	path              cpu.Path
 	useAsm, useAVX512 bool
 	useX86, useVNNI   bool
+	usePairs          bool // products of bfloat16, faster than those of float32
 )
 
 func init() { setPath(cpu.Chosen) }
 
 func setPath(p cpu.Path) {
 	path, useAsm, useAVX512 = p, p != cpu.Generic, p == cpu.AVX512
+	usePairs = useAVX512 && cpu.FastBFloat16()
 	useX86, useVNNI = useAsm && runtime.GOARCH == "amd64", useAVX512 && cpu.VNNI()
 }

@@ -12,6 +12,7 @@ const (
 	Float32  Storage = iota
 	BFloat16         // the upper half of a float32; products are those of float32 with the rounded weights
 	Int8             // −127 to 127 and a scale for each row; so are the rows that it multiplies
+	Pairs            // pairs of bfloat16, for training; the rows that it multiplies are rounded too
 )
 
 // Compact is a matrix of weights [Rows,Columns] in fewer bits than float32:

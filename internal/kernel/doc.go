@@ -9,9 +9,10 @@
 // single-threaded unless it takes a *parallel.Pool, where nil means one thread.
 //
 // Four paths exist: plain Go; AVX2 with FMA; AVX-512, which has larger tiles for
-// products and the AVX2 routines for all else; and NEON, whose routines the
-// generator translates from the AVX2 ones, two registers for one. [setPath] holds the
-// choice, made once at start by package cpu.
+// products, and elementwise routines that begin as the AVX2 ones and go on in
+// wider registers; and NEON, whose routines the generator translates from the AVX2
+// ones, two registers for one. [setPath] holds the choice, made once at start by
+// package cpu.
 //
 // # Arithmetic
 //
@@ -20,6 +21,11 @@
 // the number of rows, threads or panels, nor blocking over k changes that, so
 // it does not change a bit. With assembly the chain is fused; the generic body
 // leaves that to the compiler, which fuses on arm64 and not on amd64.
+//
+// Training may round both operands of its products to bfloat16 ([Pairs]), two
+// steps of k in a word: the chain is one of words, in float32, and the same holds
+// for it. Processors may round the two products of a word differently; so the
+// bits are those of one kind of processor, and plain Go agrees within a bound.
 //
 // Weights may be kept in fewer bits ([Storage]); a [Packed] knows how, and a
 // product looks the same. With BFloat16 its bits are those of float32 with the

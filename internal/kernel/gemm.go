@@ -52,6 +52,22 @@ func AffinePanels(c []float32, ldc int, bias, a []float32, lda, m int, b *Packed
 	gemm(c, ldc, a, lda, 0, m, b, p0, p1, start{fresh: true, bias: bias})
 }
 
+// GemmEach is [Gemm] for several B of one shape, whose products stand side by
+// side in C, those of bs[i] from column i·width on: the gates of a cell.
+func GemmEach(c []float32, ldc, width int, a []float32, lda, m int, bs []Packed, p0, p1 int) {
+	for i := range bs {
+		wantProduct("GemmEach", c[i*width:], ldc, a, lda, m, &bs[i])
+		wantPanels("GemmEach", &bs[i], p0, p1)
+	}
+	if m > 0 && p0 < p1 && bs[0].Storage == Pairs && bs[0].K > 0 {
+		gemmPairs(c, ldc, width, a, lda, m, bs, p0, p1, continued)
+		return
+	}
+	for i := range bs {
+		gemm(c[i*width:], ldc, a, lda, 0, m, &bs[i], p0, p1, continued)
+	}
+}
+
 // gemmPool divides rows and panels over the workers.
 func gemmPool(pool *parallel.Pool, c []float32, ldc int, a []float32, lda, m int, b *Packed, from start) {
 	if pool.Size() == 1 || float64(m)*float64(b.N)*float64(b.K) < minShared {
@@ -132,6 +148,9 @@ func gemm(c []float32, ldc int, a []float32, lda, r0, r1 int, b *Packed, p0, p1 
 	case b.Storage == Int8:
 		from.fill(c, ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))
 		gemmInt8(c, ldc, a, lda, r1-r0, b, p0, p1)
+		return
+	case b.Storage == Pairs:
+		gemmPairs(c, ldc, 0, a, lda, r1-r0, []Packed{*b}, p0, p1, from)
 		return
 	case b.Storage == BFloat16:
 		from.fill(c, ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))

@@ -136,7 +136,7 @@ func TestGemmBits(t *testing.T) {
 			kernel.GemmTN(nil, zeros, s.n, s.m, s.n, s.k, at, s.m, b, s.n)
 			for _, pool := range pools {
 				c, got := append([]float32(nil), start...), append([]float32(nil), sums...)
-				kernel.GemmTNSums(pool, c, s.n, true, s.m, s.n, s.k, at, s.m, b, s.n, got)
+				kernel.GemmTNWith(kernel.TN{Fresh: true, Sums: got}, pool, c, s.n, s.m, s.n, s.k, at, s.m, b, s.n)
 				wantSame(t, fmt.Sprint(name, " GemmTNSums, fresh ", pool.Size()), c, zeros)
 				wantSame(t, fmt.Sprint(name, " GemmTNSums, sums ", pool.Size()), got, wantSums)
 				run(fmt.Sprint("GemmPool ", pool.Size()), func(c []float32) {

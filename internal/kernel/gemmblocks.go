@@ -64,7 +64,7 @@ func nextCut(i, n, limit, grain int) int {
 // the strips.
 func multiply(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0, p1 int, from start) {
 	if useAVX512 && strips[1].height >= wideLowest {
-		multiplyWide(c, ldc, strips, b, k0, k1, p0, p1, from)
+		multiplyWide(&wideTiles, c, ldc, strips, b, k0, k1, p0, p1, from)
 		return
 	}
 	for p := p0; p < p1; p++ {

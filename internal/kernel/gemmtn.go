@@ -14,20 +14,26 @@ import (
 // the gradient of weights, where k runs over the rows of a window. The sum is
 // the chain of [Gemm], continuing from C.
 func GemmTN(pool *parallel.Pool, c []float32, ldc, m, n, k int, a []float32, lda int, b []float32, ldb int) {
-	GemmTNSums(pool, c, ldc, false, m, n, k, a, lda, b, ldb, nil)
+	GemmTNWith(TN{}, pool, c, ldc, m, n, k, a, lda, b, ldb)
 }
 
-// GemmTNSums is [GemmTN] that begins with zeros instead of with C where fresh
-// is set, and, with sums, which is nil or [m], does to the bit what [ColumnSums]
-// does with A: the gradient of biases, while A is being read.
-func GemmTNSums(pool *parallel.Pool, c []float32, ldc int, fresh bool, m, n, k int, a []float32, lda int, b []float32, ldb int, sums []float32) {
+// TN is how [GemmTNWith] differs from [GemmTN].
+type TN struct {
+	Fresh bool      // begin with zeros instead of with C
+	Pairs bool      // round both operands to bfloat16; the chain is one of pairs
+	Sums  []float32 // nil, or [m]: do to the bit what [ColumnSums] does with A, while it is being read
+}
+
+// GemmTNWith is [GemmTN] with options.
+func GemmTNWith(with TN, pool *parallel.Pool, c []float32, ldc, m, n, k int, a []float32, lda int, b []float32, ldb int) {
+	sums := with.Sums
 	wantMatrix("GemmTN", "a", len(a), k, m, lda)
 	wantMatrix("GemmTN", "b", len(b), k, n, ldb)
 	wantMatrix("GemmTN", "c", len(c), m, n, ldc)
 	if sums != nil {
 		wantLen("GemmTN", "sums", len(sums), m)
 	}
-	from := start{fresh: fresh}
+	from := start{fresh: with.Fresh}
 	if m == 0 || n == 0 || k == 0 {
 		from.fill(c, ldc, m, 0, n)
 		if sums != nil {
@@ -38,11 +44,19 @@ func GemmTNSums(pool *parallel.Pool, c []float32, ldc int, fresh bool, m, n, k i
 	if float64(m)*float64(n)*float64(k) < minShared {
 		pool = nil
 	}
+	if with.Pairs && sums != nil {
+		ColumnSums(pool, sums, a, k, m, lda)
+		sums = nil
+	}
 	packed := packedScratch.Get().(*Packed)
 	defer packedScratch.Put(packed)
 	for k0 := 0; k0 < k; {
 		k1 := nextCut(k0, k, blockDepth, 4)
-		packed.Pack(pool, b[k0*ldb:], k1-k0, n, ldb)
+		if with.Pairs {
+			packed.PackPairs(pool, b[k0*ldb:], k1-k0, n, ldb)
+		} else {
+			packed.Pack(pool, b[k0*ldb:], k1-k0, n, ldb)
+		}
 		gemmTNBlock(pool, c, ldc, m, a[k0*lda:], lda, packed, from, sums)
 		k0, from = k1, continued
 	}
@@ -66,6 +80,10 @@ func gemmTNBlock(pool *parallel.Pool, c []float32, ldc, m int, a []float32, lda 
 		sums := part(sums, r0, r1)
 		if p0 > 0 {
 			sums = nil
+		}
+		if b.Storage == Pairs {
+			gemmTNPairs(c[r0*ldc:], ldc, r1-r0, a[r0:], lda, b, p0, p1, from)
+			return
 		}
 		if useAsm {
 			gemmTNTiles(c[r0*ldc:], ldc, r1-r0, a[r0:], lda, b, p0, p1, from, sums)

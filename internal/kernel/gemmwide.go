@@ -9,14 +9,20 @@ const (
 	wideDepth   = 256 // steps of two panels in the first-level cache
 )
 
-// wideTiles are the microkernels by panels less one and by rows less the lowest.
-var wideTiles = [2][wideHighest - wideLowest + 1]wide{
-	{wide4x16, wide5x16, wide6x16, wide7x16, wide8x16, wide9x16, wide10x16, wide11x16, wide12x16},
-	{wide4x32, wide5x32, wide6x32, wide7x32, wide8x32, wide9x32, wide10x32, wide11x32, wide12x32},
+// wideTiles are the microkernels by panels less one and by rows less one.
+var wideTiles = [2][wideHighest]wide{
+	{nil, nil, nil, wide4x16, wide5x16, wide6x16, wide7x16, wide8x16, wide9x16, wide10x16, wide11x16, wide12x16},
+	{nil, nil, nil, wide4x32, wide5x32, wide6x32, wide7x32, wide8x32, wide9x32, wide10x32, wide11x32, wide12x32},
+}
+
+// pairTiles do the same with words of two steps of bfloat16.
+var pairTiles = [2][wideHighest]wide{
+	{pair1x16, pair2x16, pair3x16, pair4x16, pair5x16, pair6x16, pair7x16, pair8x16, pair9x16, pair10x16, pair11x16, pair12x16},
+	{pair1x32, pair2x32, pair3x32, pair4x32, pair5x32, pair6x32, pair7x32, pair8x32, pair9x32, pair10x32, pair11x32, pair12x32},
 }
 
 // multiplyWide is multiply with AVX-512: two panels at a time.
-func multiplyWide(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0, p1 int, from start) {
+func multiplyWide(microkernels *[2][wideHighest]wide, c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0, p1 int, from start) {
 	for p := p0; p < p1; {
 		panels := min(2, p1-p)
 		columns := min(PanelWidth, b.N-(p+panels-1)*PanelWidth)
@@ -44,7 +50,7 @@ func multiplyWide(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0,
 				if i == 0 && strips[1].tiles > 0 {
 					next = &c[row*ldc+p*PanelWidth]
 				}
-				wideTiles[panels-1][s.height-wideLowest](s.tiles, end-k, &s.a[(k-k0)*s.kStride], s.rowStride*4, s.kStride*4, s.tileStride*4,
+				microkernels[panels-1][s.height-1](s.tiles, end-k, &s.a[(k-k0)*s.kStride], s.rowStride*4, s.kStride*4, s.tileStride*4,
 					panel, b.K*PanelWidth*4, to, ldc*4, first, stride, mask, &b.Data[min(ahead, len(b.Data)-1)], next)
 				ahead += s.tiles * (end - k) / 4 * PanelWidth
 			}

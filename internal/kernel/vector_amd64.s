@@ -7,6 +7,8 @@
 // func addAsm(units int, y *float32, x *float32)
 // Requires: AVX
 TEXT ·addAsm(SB), NOSPLIT, $0-24
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ y+8(FP), DX
 	MOVQ x+16(FP), BX
@@ -38,6 +40,9 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·addWide(SB)
+
 DATA tailMasks<>+0(SB)/4, $0xffffffff
 DATA tailMasks<>+4(SB)/4, $0xffffffff
 DATA tailMasks<>+8(SB)/4, $0xffffffff
@@ -59,6 +64,8 @@ GLOBL tailMasks<>(SB), RODATA|NOPTR, $64
 // func mulAsm(units int, y *float32, x *float32)
 // Requires: AVX
 TEXT ·mulAsm(SB), NOSPLIT, $0-24
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ y+8(FP), DX
 	MOVQ x+16(FP), BX
@@ -90,9 +97,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·mulWide(SB)
+
 // func scaleAsm(units int, y *float32, s float32)
 // Requires: AVX
 TEXT ·scaleAsm(SB), NOSPLIT, $0-20
+	CMPB         ·useAVX512+0(SB), $0x00
+	JNE          wide
 	MOVQ         units+0(FP), AX
 	MOVQ         y+8(FP), DX
 	VBROADCASTSS s+16(FP), Y0
@@ -122,9 +134,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·scaleWide(SB)
+
 // func axpyAsm(units int, y *float32, x *float32, s float32)
 // Requires: AVX, FMA3
 TEXT ·axpyAsm(SB), NOSPLIT, $0-28
+	CMPB         ·useAVX512+0(SB), $0x00
+	JNE          wide
 	MOVQ         units+0(FP), AX
 	MOVQ         y+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -156,6 +173,9 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+wide:
+	JMP ·axpyWide(SB)
 
 // func sumSquaresAsm(blocks int, x *float32, sums *[16]float64)
 // Requires: AVX, FMA3
@@ -229,6 +249,8 @@ GLOBL const7F800000<>(SB), RODATA|NOPTR, $32
 // func sigmoidAsm(units int, x *float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sigmoidAsm(SB), NOSPLIT, $0-16
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ x+8(FP), DX
 	XORQ CX, CX
@@ -306,6 +328,9 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+wide:
+	JMP ·sigmoidWide(SB)
 
 DATA const80000000<>+0(SB)/4, $0x80000000
 DATA const80000000<>+4(SB)/4, $0x80000000
@@ -440,6 +465,8 @@ GLOBL const3F800000<>(SB), RODATA|NOPTR, $32
 // func tanhAsm(units int, x *float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·tanhAsm(SB), NOSPLIT, $0-16
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ x+8(FP), DX
 	XORQ CX, CX
@@ -514,6 +541,9 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·tanhWide(SB)
+
 DATA const41200000<>+0(SB)/4, $0x41200000
 DATA const41200000<>+4(SB)/4, $0x41200000
 DATA const41200000<>+8(SB)/4, $0x41200000
@@ -547,6 +577,8 @@ GLOBL const40000000<>(SB), RODATA|NOPTR, $32
 // func lstmAsm(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, c *float32, tanhC *float32, h *float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·lstmAsm(SB), NOSPLIT, $0-72
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ i+8(FP), DX
 	MOVQ f+16(FP), BX
@@ -860,9 +892,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·lstmWide(SB)
+
 // func lstmGradAsm(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, tanhC *float32, dh *float32, dc *float32)
 // Requires: AVX, FMA3
 TEXT ·lstmGradAsm(SB), NOSPLIT, $0-72
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ i+8(FP), DX
 	MOVQ f+16(FP), BX
@@ -968,9 +1005,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·lstmGradWide(SB)
+
 // func lstmNoGateAsm(units int, i *float32, f *float32, gate *float32, cPrev *float32, c *float32, h *float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·lstmNoGateAsm(SB), NOSPLIT, $0-56
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ i+8(FP), DX
 	MOVQ f+16(FP), BX
@@ -1226,9 +1268,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·lstmNoGateWide(SB)
+
 // func lstmNoGateGradAsm(units int, i *float32, f *float32, gate *float32, cPrev *float32, h *float32, dh *float32, dc *float32)
 // Requires: AVX, FMA3
 TEXT ·lstmNoGateGradAsm(SB), NOSPLIT, $0-64
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ i+8(FP), DX
 	MOVQ f+16(FP), BX
@@ -1319,9 +1366,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·lstmNoGateGradWide(SB)
+
 // func reluAsm(units int, h *float32)
 // Requires: AVX
 TEXT ·reluAsm(SB), NOSPLIT, $0-16
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ h+8(FP), DX
 	XORQ CX, CX
@@ -1352,9 +1404,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·reluWide(SB)
+
 // func reluGradAsm(units int, dpre *float32, h *float32, dh *float32)
 // Requires: AVX
 TEXT ·reluGradAsm(SB), NOSPLIT, $0-32
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ dpre+8(FP), DX
 	MOVQ h+16(FP), BX
@@ -1368,8 +1425,8 @@ loop:
 	VMOVUPS (BX)(CX*1), Y1
 	VCMPPS  $0x1e, Y0, Y1, Y0
 	VMOVUPS (SI)(CX*1), Y1
-	VANDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (DX)(CX*1)
+	VANDPS  Y0, Y1, Y1
+	VMOVUPS Y1, (DX)(CX*1)
 	ADDQ    $0x20, CX
 	SUBQ    $0x08, AX
 	JGE     loop
@@ -1384,16 +1441,21 @@ tail:
 	VMASKMOVPS (BX)(CX*1), Y0, Y2
 	VCMPPS     $0x1e, Y1, Y2, Y1
 	VMASKMOVPS (SI)(CX*1), Y0, Y2
-	VANDPS     Y2, Y1, Y1
-	VMASKMOVPS Y1, Y0, (DX)(CX*1)
+	VANDPS     Y1, Y2, Y2
+	VMASKMOVPS Y2, Y0, (DX)(CX*1)
 
 done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·reluGradWide(SB)
+
 // func tanhGradAsm(units int, dpre *float32, h *float32, dh *float32)
 // Requires: AVX, FMA3
 TEXT ·tanhGradAsm(SB), NOSPLIT, $0-32
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ dpre+8(FP), DX
 	MOVQ h+16(FP), BX
@@ -1430,9 +1492,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·tanhGradWide(SB)
+
 // func gruAfterAsm(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, h *float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·gruAfterAsm(SB), NOSPLIT, $0-56
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ r+8(FP), DX
 	MOVQ z+16(FP), BX
@@ -1640,9 +1707,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·gruAfterWide(SB)
+
 // func gruAfterGradAsm(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, dh *float32, dhPrev *float32)
 // Requires: AVX, FMA3
 TEXT ·gruAfterGradAsm(SB), NOSPLIT, $0-64
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ r+8(FP), DX
 	MOVQ z+16(FP), BX
@@ -1731,9 +1803,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·gruAfterGradWide(SB)
+
 // func gruBeforeGatesAsm(units int, r *float32, z *float32, hPrev *float32, rh *float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·gruBeforeGatesAsm(SB), NOSPLIT, $0-40
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ r+8(FP), DX
 	MOVQ z+16(FP), BX
@@ -1877,9 +1954,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·gruBeforeGatesWide(SB)
+
 // func gruBeforeOutAsm(units int, z *float32, n *float32, hPrev *float32, h *float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·gruBeforeOutAsm(SB), NOSPLIT, $0-40
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ z+8(FP), DX
 	MOVQ n+16(FP), BX
@@ -1969,9 +2051,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·gruBeforeOutWide(SB)
+
 // func gruBeforeOutGradAsm(units int, z *float32, n *float32, hPrev *float32, dh *float32, dn *float32, dhPrev *float32)
 // Requires: AVX, FMA3
 TEXT ·gruBeforeOutGradAsm(SB), NOSPLIT, $0-56
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ z+8(FP), DX
 	MOVQ n+16(FP), BX
@@ -2039,9 +2126,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·gruBeforeOutGradWide(SB)
+
 // func gruBeforeGatesGradAsm(units int, r *float32, hPrev *float32, drh *float32, dhPrev *float32)
 // Requires: AVX, FMA3
 TEXT ·gruBeforeGatesGradAsm(SB), NOSPLIT, $0-40
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ r+8(FP), DX
 	MOVQ hPrev+16(FP), BX
@@ -2093,6 +2185,9 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·gruBeforeGatesGradWide(SB)
+
 // func maxAsm(blocks int, x *float32, lanes *[8]float32)
 // Requires: AVX
 TEXT ·maxAsm(SB), NOSPLIT, $0-24
@@ -2130,6 +2225,8 @@ done:
 // func expSumAsm(n int, x *float32, less float32, sums *[32]float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·expSumAsm(SB), NOSPLIT, $0-32
+	CMPB         ·useAVX512+0(SB), $0x00
+	JNE          wide
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         sums+24(FP), DX
@@ -2478,6 +2575,9 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·expSumWide(SB)
+
 DATA constC28A0000<>+0(SB)/4, $0xc28a0000
 DATA constC28A0000<>+4(SB)/4, $0xc28a0000
 DATA constC28A0000<>+8(SB)/4, $0xc28a0000
@@ -2491,6 +2591,8 @@ GLOBL constC28A0000<>(SB), RODATA|NOPTR, $32
 // func sumExpAsm(n int, x *float32, less float32, sums *[32]float32)
 // Requires: AVX, AVX2, FMA3
 TEXT ·sumExpAsm(SB), NOSPLIT, $0-32
+	CMPB         ·useAVX512+0(SB), $0x00
+	JNE          wide
 	MOVQ         n+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         sums+24(FP), DX
@@ -2827,9 +2929,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·sumExpWide(SB)
+
 // func adamAsm(units int, p *float32, grad *float32, m *float32, v *float32, k *float32)
 // Requires: AVX, FMA3
 TEXT ·adamAsm(SB), NOSPLIT, $0-48
+	CMPB ·useAVX512+0(SB), $0x00
+	JNE  wide
 	MOVQ units+0(FP), AX
 	MOVQ p+8(FP), DX
 	MOVQ grad+16(FP), BX
@@ -2920,9 +3027,14 @@ done:
 	VZEROUPPER
 	RET
 
+wide:
+	JMP ·adamWide(SB)
+
 // func sgdAsm(units int, p *float32, grad *float32, lr float32, l2 float32, gscale float32)
 // Requires: AVX, FMA3
 TEXT ·sgdAsm(SB), NOSPLIT, $0-36
+	CMPB         ·useAVX512+0(SB), $0x00
+	JNE          wide
 	MOVQ         units+0(FP), AX
 	MOVQ         p+8(FP), DX
 	MOVQ         grad+16(FP), BX
@@ -2962,6 +3074,9 @@ tail:
 done:
 	VZEROUPPER
 	RET
+
+wide:
+	JMP ·sgdWide(SB)
 
 // func fmaPeakAsm(rounds int)
 // Requires: AVX, FMA3

@@ -75,6 +75,8 @@ tail:
 done:
 	RET
 
+wide:
+
 DATA tailMasks<>+0(SB)/4, $0xffffffff
 DATA tailMasks<>+4(SB)/4, $0xffffffff
 DATA tailMasks<>+8(SB)/4, $0xffffffff
@@ -145,6 +147,8 @@ tail:
 done:
 	RET
 
+wide:
+
 
 // func scaleAsm(units int, y *float32, s float32)
 TEXT ·scaleAsm(SB), NOSPLIT, $0-20
@@ -190,6 +194,8 @@ tail:
 
 done:
 	RET
+
+wide:
 
 
 // func axpyAsm(units int, y *float32, x *float32, s float32)
@@ -245,6 +251,8 @@ tail:
 
 done:
 	RET
+
+wide:
 
 
 // func sumSquaresAsm(blocks int, x *float32, sums *[16]float64)
@@ -578,6 +586,8 @@ tail:
 
 done:
 	RET
+
+wide:
 
 DATA const80000000<>+0(SB)/4, $0x80000000
 DATA const80000000<>+4(SB)/4, $0x80000000
@@ -931,6 +941,8 @@ tail:
 
 done:
 	RET
+
+wide:
 
 DATA const41200000<>+0(SB)/4, $0x41200000
 DATA const41200000<>+4(SB)/4, $0x41200000
@@ -2032,6 +2044,8 @@ tail:
 done:
 	RET
 
+wide:
+
 
 // func lstmGradAsm(units int, i *float32, f *float32, gate *float32, o *float32, cPrev *float32, tanhC *float32, dh *float32, dc *float32)
 TEXT ·lstmGradAsm(SB), NOSPLIT, $0-72
@@ -2245,6 +2259,8 @@ tail:
 
 done:
 	RET
+
+wide:
 
 
 // func lstmNoGateAsm(units int, i *float32, f *float32, gate *float32, cPrev *float32, c *float32, h *float32)
@@ -3110,6 +3126,8 @@ tail:
 done:
 	RET
 
+wide:
+
 
 // func lstmNoGateGradAsm(units int, i *float32, f *float32, gate *float32, cPrev *float32, h *float32, dh *float32, dc *float32)
 TEXT ·lstmNoGateGradAsm(SB), NOSPLIT, $0-64
@@ -3291,6 +3309,8 @@ tail:
 done:
 	RET
 
+wide:
+
 
 // func reluAsm(units int, h *float32)
 TEXT ·reluAsm(SB), NOSPLIT, $0-16
@@ -3346,6 +3366,8 @@ tail:
 done:
 	RET
 
+wide:
+
 
 // func reluGradAsm(units int, dpre *float32, h *float32, dh *float32)
 TEXT ·reluGradAsm(SB), NOSPLIT, $0-32
@@ -3366,10 +3388,10 @@ loop:
 	WORD $0x6ea1e461 // FCMGT V1, V3, V1
 	ADD R1<<0, R6, R19
 	FLDPQ (R19), (F2, F3)
-	VAND V2.B16, V0.B16, V0.B16
-	VAND V3.B16, V1.B16, V1.B16
+	VAND V0.B16, V2.B16, V2.B16
+	VAND V1.B16, V3.B16, V3.B16
 	ADD R1<<0, R2, R19
-	FSTPQ (F0, F1), (R19)
+	FSTPQ (F2, F3), (R19)
 	ADDS $0x20, R1, R1
 	SUBS $0x08, R0, R0
 	BGE loop
@@ -3399,13 +3421,15 @@ tail:
 	LOADMASKED(V0, V1)
 	VORR V30.B16, V30.B16, V4.B16
 	VORR V31.B16, V31.B16, V5.B16
-	VAND V4.B16, V2.B16, V2.B16
-	VAND V5.B16, V3.B16, V3.B16
+	VAND V2.B16, V4.B16, V4.B16
+	VAND V3.B16, V5.B16, V5.B16
 	ADD R1<<0, R2, R19
-	STOREMASKED(V2, V3, V0, V1)
+	STOREMASKED(V4, V5, V0, V1)
 
 done:
 	RET
+
+wide:
 
 
 // func tanhGradAsm(units int, dpre *float32, h *float32, dh *float32)
@@ -3467,6 +3491,8 @@ tail:
 
 done:
 	RET
+
+wide:
 
 
 // func gruAfterAsm(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, h *float32)
@@ -4144,6 +4170,8 @@ tail:
 done:
 	RET
 
+wide:
+
 
 // func gruAfterGradAsm(units int, r *float32, z *float32, n *float32, hn *float32, hPrev *float32, dh *float32, dhPrev *float32)
 TEXT ·gruAfterGradAsm(SB), NOSPLIT, $0-64
@@ -4320,6 +4348,8 @@ tail:
 
 done:
 	RET
+
+wide:
 
 
 // func gruBeforeGatesAsm(units int, r *float32, z *float32, hPrev *float32, rh *float32)
@@ -4783,6 +4813,8 @@ tail:
 done:
 	RET
 
+wide:
+
 
 // func gruBeforeOutAsm(units int, z *float32, n *float32, hPrev *float32, h *float32)
 TEXT ·gruBeforeOutAsm(SB), NOSPLIT, $0-40
@@ -5037,6 +5069,8 @@ tail:
 done:
 	RET
 
+wide:
+
 
 // func gruBeforeOutGradAsm(units int, z *float32, n *float32, hPrev *float32, dh *float32, dn *float32, dhPrev *float32)
 TEXT ·gruBeforeOutGradAsm(SB), NOSPLIT, $0-56
@@ -5165,6 +5199,8 @@ tail:
 done:
 	RET
 
+wide:
+
 
 // func gruBeforeGatesGradAsm(units int, r *float32, hPrev *float32, drh *float32, dhPrev *float32)
 TEXT ·gruBeforeGatesGradAsm(SB), NOSPLIT, $0-40
@@ -5258,6 +5294,8 @@ tail:
 
 done:
 	RET
+
+wide:
 
 
 // func maxAsm(blocks int, x *float32, lanes *[8]float32)
@@ -6413,6 +6451,8 @@ done:
 	FSTPQ (F8, F9), (R19)
 	RET
 
+wide:
+
 DATA constC28A0000<>+0(SB)/4, $0xc28a0000
 DATA constC28A0000<>+4(SB)/4, $0xc28a0000
 DATA constC28A0000<>+8(SB)/4, $0xc28a0000
@@ -7484,6 +7524,8 @@ done:
 	FSTPQ (F8, F9), (R19)
 	RET
 
+wide:
+
 
 // func adamAsm(units int, p *float32, grad *float32, m *float32, v *float32, k *float32)
 TEXT ·adamAsm(SB), NOSPLIT, $0-48
@@ -7667,6 +7709,8 @@ tail:
 done:
 	RET
 
+wide:
+
 
 // func sgdAsm(units int, p *float32, grad *float32, lr float32, l2 float32, gscale float32)
 TEXT ·sgdAsm(SB), NOSPLIT, $0-36
@@ -7735,6 +7779,8 @@ tail:
 
 done:
 	RET
+
+wide:
 
 
 // func fmaPeakAsm(rounds int)

@@ -22,6 +22,7 @@ type Work struct {
 	Optimizer string  `json:"optimizer"`
 	LR        float64 `json:"lr"`
 	Clip      float64 `json:"clip"` // 0: none
+	BFloat16  bool    `json:"bfloat16,omitempty"`
 }
 
 // NewModel makes the model, with PyTorch's initial weights and seed 1.
@@ -67,6 +68,7 @@ func NewTraining(w Work, pool *parallel.Pool) (*Training, error) {
 	if err != nil {
 		return nil, err
 	}
+	model.UseBFloat16(w.BFloat16)
 	t := &Training{work: w, pool: pool, model: model, state: model.NewState(w.Batch), random: rand.New(rand.NewPCG(7, 7))}
 	for _, p := range model.Params() {
 		p.ZeroGrad()

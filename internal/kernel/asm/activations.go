@@ -29,12 +29,24 @@ const (
 	notGreater = 0x1a
 )
 
+// where compares x with limit and returns what makes other elements zeros.
+func where(predicate uint64, x vec, limit Op) func(y vec) vec {
+	if wide {
+		k := K()
+		VCMPPS(Imm(predicate), limit, x, k)
+		return func(y vec) vec { VMOVAPS_Z(y, k, y); return y }
+	}
+	keep := YMM()
+	VCMPPS(Imm(predicate), limit, x, keep)
+	return func(y vec) vec { VANDPS(keep, y, y); return y }
+}
+
 // expParts returns 2ⁿ and exp(r)−1 for |x| ≤ expLimit, x = n·ln 2 + r.
 func expParts(x vec) (scale, rest vec) {
 	t := load(float(roundMagic))
 	VFMADD231PS(float(log2e), x, t)
 	n := sub(t, float(roundMagic))
-	r := YMM()
+	r := register()
 	VMOVAPS(x, r)
 	VFNMADD231PS(float(ln2Hi), n, r)
 	VFNMADD231PS(float(ln2Lo), n, r)
@@ -51,7 +63,7 @@ func expParts(x vec) (scale, rest vec) {
 // clamp limits x to [−limit, limit]; NaN stays, because the second source of
 // VMINPS and VMAXPS, Go's first operand, wins.
 func clamp(x vec, limit float64) vec {
-	y := YMM()
+	y := register()
 	VMINPS(x, load(float(limit)), y)
 	VMAXPS(y, load(float(-limit)), y)
 	return y
@@ -59,16 +71,13 @@ func clamp(x vec, limit float64) vec {
 
 // sigmoid is 1/(1+exp(−x)), zero where exp(−x) would pass its limit.
 func sigmoid(x vec) vec {
-	y := YMM()
+	y := register()
 	VXORPS(bits(1<<31), x, y)
-	keep := YMM()
-	VCMPPS(Imm(notGreater), float(expLimit), y, keep)
+	keep := where(notGreater, y, float(expLimit))
 	scale, rest := expParts(clamp(y, expLimit))
 	VFMADD213PS(scale, scale, rest)
 	one := load(float(1))
-	s := div(one, add(rest, one))
-	VANDPS(keep, s, s)
-	return s
+	return keep(div(one, add(rest, one)))
 }
 
 // tanh is e/(e+2) with e = exp(2x)−1.
@@ -81,12 +90,10 @@ func tanh(x vec) vec {
 
 // expSoftmax is exp(x) for x ≤ 0, zero below softmaxCut.
 func expSoftmax(x vec) vec {
-	keep := YMM()
-	VCMPPS(Imm(notLess), float(softmaxCut), x, keep)
+	keep := where(notLess, x, float(softmaxCut))
 	scale, e := expParts(x)
 	VFMADD213PS(scale, scale, e)
-	VANDPS(keep, e, e)
-	return e
+	return keep(e)
 }
 
 func activations() {

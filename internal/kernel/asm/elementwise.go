@@ -5,18 +5,38 @@ import (
 	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
+	"github.com/mmcloughlin/avo/ir"
 	. "github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// vec is a YMM register that avo assigns.
+// vec is a vector register that avo assigns.
 type vec = reg.VecVirtual
 
-// pass gives the body of an elementwise routine its eight elements at a time.
+// wide chooses the registers: ZMM instead of YMM. Both forms of a routine do the
+// same to each element.
+var wide bool
+
+func register() vec {
+	if wide {
+		return ZMM()
+	}
+	return YMM()
+}
+
+// width is the number of float32 in a register.
+func width() int {
+	if wide {
+		return 2 * lanes
+	}
+	return lanes
+}
+
+// pass gives the body of an elementwise routine its elements, a register at a time.
 type pass struct {
 	pointers map[string]reg.Register
 	offset   reg.Register
-	mask     vec // nil in the main loop
+	mask     reg.Register // nil in the main loop
 }
 
 func (p *pass) at(name string) Mem {
@@ -24,22 +44,63 @@ func (p *pass) at(name string) Mem {
 }
 
 func (p *pass) load(name string) vec {
-	x := YMM()
-	if p.mask != nil {
-		VMASKMOVPS(p.at(name), p.mask, x)
-	} else {
-		VMOVUPS(p.at(name), x)
-	}
+	x := register()
+	loadMasked(p.at(name), p.mask, x)
 	return x
 }
 
 func (p *pass) store(x vec, name string) {
-	if p.mask != nil {
-		VMASKMOVPS(x, p.mask, p.at(name))
-	} else {
-		VMOVUPS(x, p.at(name))
+	storeMasked(x, p.mask, p.at(name))
+}
+
+// loadMasked reads the lanes that mask selects, and zeros else; all for nil.
+func loadMasked(m Mem, mask reg.Register, x vec) {
+	switch {
+	case mask == nil:
+		VMOVUPS(m, x)
+	case wide:
+		VMOVUPS_Z(m, mask, x)
+	default:
+		VMASKMOVPS(m, mask, x)
 	}
 }
+
+func storeMasked(x vec, mask reg.Register, m Mem) {
+	switch {
+	case mask == nil:
+		VMOVUPS(x, m)
+	case wide:
+		VMOVUPS(x, mask, m)
+	default:
+		VMASKMOVPS(x, mask, m)
+	}
+}
+
+// begin opens a routine of two forms. The AVX2 form leaves at once for the other
+// where that can run: both have the same arguments, at the same place.
+func begin(name, signature string, doc ...string) {
+	if wide {
+		TEXT(wideName(name), NOSPLIT, signature)
+		Doc(wideName(name) + " is " + name + " with AVX-512.")
+		return
+	}
+	TEXT(name, NOSPLIT, signature)
+	Doc(doc...)
+	CMPB(Mem{Symbol: Symbol{Name: "·useAVX512"}, Base: reg.StaticBase}, Imm(0))
+	JNE(LabelRef("wide"))
+}
+
+// end closes what begin opened.
+func end(name string) {
+	VZEROUPPER()
+	RET()
+	if !wide {
+		Label("wide")
+		Instruction(&ir.Instruction{Opcode: "JMP", Operands: []Op{LabelRef("·" + wideName(name) + "(SB)")}, IsTerminal: true})
+	}
+}
+
+func wideName(name string) string { return strings.TrimSuffix(name, "Asm") + "Wide" }
 
 // elementwise writes a routine over the given number of elements (units)
 // of the named slices. The body is
@@ -47,9 +108,9 @@ func (p *pass) store(x vec, name string) {
 // has the same bits wherever it lies. prepare, if not nil, comes before the
 // loop, after the slices' pointers are loaded.
 func elementwise(name, doc, slices, more string, prepare func(), body func(p *pass)) {
-	TEXT(name, NOSPLIT, "func(units int, "+strings.Join(strings.Fields(slices), ", ")+" *float32"+more+")")
-	Doc(name + " " + doc)
-	n := Load(Param("units"), GP64())
+	begin(name, "func(units int, "+strings.Join(strings.Fields(slices), ", ")+" *float32"+more+")", name+" "+doc)
+	n := GP64()
+	Load(Param("units"), n)
 	p := &pass{pointers: map[string]reg.Register{}, offset: GP64()}
 	for _, slice := range strings.Fields(slices) {
 		p.pointers[slice] = Load(Param(slice), GP64())
@@ -58,25 +119,33 @@ func elementwise(name, doc, slices, more string, prepare func(), body func(p *pa
 		prepare()
 	}
 	XORQ(p.offset, p.offset)
-	SUBQ(Imm(lanes), n)
+	each := Imm(uint64(width()))
+	SUBQ(each, n)
 	JLT(LabelRef("tail"))
 	Label("loop")
 	body(p)
-	ADDQ(Imm(lanes*4), p.offset)
-	SUBQ(Imm(lanes), n)
+	ADDQ(Imm(uint64(width()*4)), p.offset)
+	SUBQ(each, n)
 	JGE(LabelRef("loop"))
 	Label("tail")
-	ADDQ(Imm(lanes), n)
+	ADDQ(each, n)
 	JZ(LabelRef("done"))
 	p.mask = tailMask(n)
 	body(p)
 	Label("done")
-	VZEROUPPER()
-	RET()
+	end(name)
 }
 
-// tailMask makes a mask of the first n < 8 lanes, and changes n.
-func tailMask(n reg.Register) vec {
+// tailMask makes a mask of the first n lanes, fewer than all, and changes n.
+func tailMask(n reg.GPVirtual) reg.Register {
+	if wide {
+		one, mask := GP64(), K()
+		MOVQ(U32(1), one)
+		SHLXQ(n, one, n)
+		DECQ(n)
+		KMOVW(n.As32(), mask)
+		return mask
+	}
 	table, mask := GP64(), YMM()
 	LEAQ(tailMasks(), table)
 	NEGQ(n)
@@ -101,12 +170,12 @@ func tailMasks() Mem {
 	return tailTable
 }
 
-// bits is a constant in all eight lanes, float the same for a number.
+// bits is a constant in all lanes, float the same for a number.
 func bits(word uint32) Mem {
 	m, ok := constants[word]
 	if !ok {
 		m = GLOBL("const"+strings.ToUpper(hex(word)), RODATA|NOPTR)
-		for i := range lanes {
+		for i := range width() {
 			DATA(i*4, U32(word))
 		}
 		constants[word] = m
@@ -127,23 +196,23 @@ func hex(word uint32) string {
 
 // The operations below return their result in a new register.
 
-func mul(a vec, b Op) vec { x := YMM(); VMULPS(b, a, x); return x }
-func add(a vec, b Op) vec { x := YMM(); VADDPS(b, a, x); return x }
+func mul(a vec, b Op) vec { x := register(); VMULPS(b, a, x); return x }
+func add(a vec, b Op) vec { x := register(); VADDPS(b, a, x); return x }
 
 // sub is a−b.
-func sub(a vec, b Op) vec { x := YMM(); VSUBPS(b, a, x); return x }
+func sub(a vec, b Op) vec { x := register(); VSUBPS(b, a, x); return x }
 
 // div is a/b.
-func div(a vec, b Op) vec { x := YMM(); VDIVPS(b, a, x); return x }
+func div(a vec, b Op) vec { x := register(); VDIVPS(b, a, x); return x }
 
-func load(m Mem) vec { x := YMM(); VMOVUPS(m, x); return x }
+func load(m Mem) vec { x := register(); VMOVUPS(m, x); return x }
 
 func broadcast(name string) vec {
 	m, err := Param(name).Resolve()
 	if err != nil {
 		panic(err)
 	}
-	x := YMM()
+	x := register()
 	VBROADCASTSS(m.Addr, x)
 	return x
 }
@@ -181,8 +250,10 @@ func arithmetic() {
 		VFMADD231PS(p.load("x"), s, y)
 		p.store(y, "y")
 	})
-	sumSquares()
-	nonFinite()
+	if !wide {
+		sumSquares()
+		nonFinite()
+	}
 }
 
 // sumSquares adds squares in float64, element i to sum i mod 16.

@@ -2,12 +2,11 @@ package main
 
 import (
 	. "github.com/mmcloughlin/avo/build"
-	. "github.com/mmcloughlin/avo/operand"
 )
 
 // fma is a·b+c.
 func fma(a, b, c vec) vec {
-	x := YMM()
+	x := register()
 	VMOVAPS(c, x)
 	VFMADD231PS(a, b, x)
 	return x
@@ -60,18 +59,17 @@ func lstmGates() {
 
 func rnnGate() {
 	elementwise("reluAsm", "is reluGeneric.", "h", "", nil, func(p *pass) {
-		h, zero, y := p.load("h"), YMM(), YMM()
+		h, zero, y := p.load("h"), register(), register()
 		VXORPS(zero, zero, zero)
 		VMAXPS(h, zero, y) // NaN, as the second source, stays
 		p.store(y, "h")
 	})
 	elementwise("reluGradAsm", "is reluGradGeneric.", "dpre h dh", "", nil, func(p *pass) {
 		const greater = 0x1e
-		zero, positive, dpre := YMM(), YMM(), YMM()
+		zero := register()
 		VXORPS(zero, zero, zero)
-		VCMPPS(Imm(greater), zero, p.load("h"), positive)
-		VANDPS(p.load("dh"), positive, dpre)
-		p.store(dpre, "dpre")
+		positive := where(greater, p.load("h"), zero)
+		p.store(positive(p.load("dh")), "dpre")
 	})
 	elementwise("tanhGradAsm", "is tanhGradGeneric.", "dpre h dh", "", nil, func(p *pass) {
 		p.store(mul(p.load("dh"), oneMinusSquare(p.load("h"))), "dpre")

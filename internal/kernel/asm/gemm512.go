@@ -16,15 +16,15 @@ const wideLowest, wideHighest = 4, 12
 // last one alone, of which a mask selects the columns.
 func gemm512() {
 	for rows := wideLowest; rows <= wideHighest; rows++ {
-		wideTile(rows, 2)
-		wideTile(rows, 1)
+		wideTile("wide", rows, 2)
+		wideTile("wide", rows, 1)
 	}
 }
 
 // wideTile writes one microkernel. Its shape is that of tile, its signature the
 // same for all heights and both numbers of panels, so that Go picks from a table.
-func wideTile(rows, panels int) {
-	name := fmt.Sprintf("wide%dx%d", rows, panels*16)
+func wideTile(kind string, rows, panels int) {
+	name := fmt.Sprintf("%s%dx%d", kind, rows, panels*16)
 	TEXT(name, NOSPLIT, "func(tiles, k int, a *float32, rowStride, kStride, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead, next *float32)")
 	Doc(fmt.Sprintf("%s writes tiles of %d rows and %d columns of C, one below the other, whose chains begin with the rows at from; mask selects the columns of the last panel.", name, rows, panels*16),
 		"It asks for the lines of B from ahead on, and for the tile at next, which follows the last.",

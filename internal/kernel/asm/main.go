@@ -11,6 +11,9 @@ package main
 //go:generate go run . -routines gemm512 -out ../gemm512_amd64.s -stubs ../gemm512_amd64.go -pkg kernel
 //go:generate go run . -routines vector -out ../vector_amd64.s -stubs ../vector_amd64.go -pkg kernel
 //go:generate go run . -routines compact -out ../compact_amd64.s -stubs ../compact_amd64.go -pkg kernel
+//go:generate go run . -routines vector512 -out ../vector512_amd64.s -stubs ../vector512_amd64.go -pkg kernel
+//go:generate go run . -routines pairs -out ../gemmpairs_amd64.s -stubs ../gemmpairs_amd64.go -pkg kernel
+//go:generate go run . -routines named
 //go:generate go run . -routines neon
 //go:generate go run . -routines stubs
 
@@ -23,7 +26,7 @@ import (
 )
 
 func main() {
-	routines := flag.String("routines", "", "what to write: gemm, gemm512, vector, compact, neon or stubs")
+	routines := flag.String("routines", "", "what to write: gemm, gemm512, pairs, named, vector, vector512, compact, neon or stubs")
 	flag.Parse()
 	switch *routines {
 	case "gemm":
@@ -35,7 +38,14 @@ func main() {
 		ConstraintExpr("amd64,!purego")
 		gemm512()
 		Generate()
-	case "vector":
+	case "pairs":
+		ConstraintExpr("amd64,!purego")
+		pairs()
+		Generate()
+	case "named":
+		check(encodePairs("../gemmpairs_amd64.s"))
+	case "vector", "vector512":
+		wide = *routines == "vector512"
 		ConstraintExpr("amd64,!purego")
 		arithmetic()
 		activations()
@@ -44,7 +54,9 @@ func main() {
 		gruGates()
 		softmax()
 		optimizers()
-		peaks()
+		if !wide {
+			peaks()
+		}
 		Generate()
 	case "compact":
 		ConstraintExpr("amd64,!purego")
@@ -54,6 +66,7 @@ func main() {
 		check(writeOther("../compact_other.go", "!amd64 || purego", "", "../compact_amd64.go"))
 		check(writeOther("../asm_other.go", "(!amd64 && !arm64) || purego", "", "../gemm_amd64.go", "../vector_amd64.go"))
 		check(writeOther("../gemm512_other.go", "!amd64 || purego", noAssembly, "../gemm512_amd64.go"))
+		check(writeOther("../gemmpairs_other.go", "!amd64 || purego", "", "../gemmpairs_amd64.go"))
 	case "neon":
 		for _, name := range []string{"../gemm", "../vector"} {
 			check(writeNEON(name+"_amd64.s", name+"_amd64.go", name+"_arm64.s", name+"_arm64.go"))

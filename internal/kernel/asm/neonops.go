@@ -15,10 +15,11 @@ func init() {
 	neonOperations = map[string]operation{
 		"MOVQ": move, "LEAQ": lea, "XORQ": zero, "NEGQ": neg,
 		"ADDQ": arithmetic64("ADDS"), "SUBQ": arithmetic64("SUBS"), "DECQ": decrement,
-		"IMUL3Q": multiply64, "CMPQ": compare64, "TESTQ": test, "CMOVQEQ": selectEqual, "SETNE": setNotEqual, "MOVB": moveByte,
+		"IMUL3Q": multiply64, "CMPQ": compare64, "CMPB": nothing, "JNE": nothing, // the last two lead to AVX-512
+		"TESTQ": test, "CMOVQEQ": selectEqual, "SETNE": setNotEqual, "MOVB": moveByte,
 		"JZ": jump("BEQ"), "JNZ": jump("BNE"), "JLT": jump("BLT"), "JL": jump("BLT"), "JGE": jump("BGE"), "JMP": jump("B"),
 		"PREFETCHT0": prefetch("PLDL1KEEP"), "PREFETCHT1": prefetch("PLDL2KEEP"),
-		"VZEROUPPER": func(*neon, []string) error { return nil },
+		"VZEROUPPER": nothing,
 		"RET":        func(n *neon, _ []string) error { n.emit("RET"); return nil },
 
 		"VMOVUPS": moveVector, "VMOVAPS": moveVector, "VBROADCASTSS": broadcastElement, "VMASKMOVPS": moveMasked,
@@ -170,8 +171,16 @@ func moveByte(n *neon, args []string) error {
 	return nil
 }
 
+// nothing is for what arm64 has no use for.
+func nothing(*neon, []string) error { return nil }
+
 func jump(op string) operation {
-	return func(n *neon, args []string) error { n.emit("%s %s", op, args[0]); return nil }
+	return func(n *neon, args []string) error {
+		if !strings.HasSuffix(args[0], "(SB)") {
+			n.emit("%s %s", op, args[0])
+		}
+		return nil
+	}
 }
 
 func prefetch(kind string) operation {

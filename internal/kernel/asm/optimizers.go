@@ -9,7 +9,7 @@ import (
 func optimizers() {
 	var factors reg.Register
 	factor := func(i int) vec {
-		x := YMM()
+		x := register()
 		VBROADCASTSS(Mem{Base: factors, Disp: 4 * i}, x)
 		return x
 	}
@@ -22,7 +22,7 @@ func optimizers() {
 		p.store(m, "m")
 		v := fma(p.load("v"), factor(beta2), mul(mul(g, g), factor(beta2c)))
 		p.store(v, "v")
-		size := YMM()
+		size := register()
 		VSQRTPS(v, size)
 		size = fma(size, factor(root), factor(eps))
 		change := div(mul(m, factor(step)), size)

@@ -3,10 +3,13 @@ package main
 import (
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 func softmax() {
-	largest()
+	if !wide {
+		largest()
+	}
 	expSums("expSumAsm", "leaves the terms exp(x−less) in x and adds them to 32 sums, term j to sum j mod 32.", true)
 	expSums("sumExpAsm", "adds the terms exp(x−less) to 32 sums, term j to sum j mod 32.", false)
 }
@@ -44,35 +47,32 @@ func largest() {
 }
 
 func expSums(name, doc string, keep bool) {
-	TEXT(name, NOSPLIT, "func(n int, x *float32, less float32, sums *[32]float32)")
+	begin(name, "func(n int, x *float32, less float32, sums *[32]float32)", name+" "+doc)
 	Pragma("noescape")
-	Doc(name + " " + doc)
-	n := Load(Param("n"), GP64())
+	n := GP64()
+	Load(Param("n"), n)
 	x := Load(Param("x"), GP64())
 	sums := Load(Param("sums"), GP64())
 	less := broadcast("less")
-	var s [4]vec
+	s := make([]vec, 32/width())
 	for i := range s {
-		s[i] = YMM()
+		s[i] = register()
 		VXORPS(s[i], s[i], s[i])
 	}
-	term := func(i int, mask vec) {
-		m, v := Mem{Base: x, Disp: 32 * i}, YMM()
-		if mask != nil {
-			VMASKMOVPS(m, mask, v)
-		} else {
-			VMOVUPS(m, v)
-		}
+	size := 4 * width()
+	term := func(i int, mask reg.Register) {
+		m, v := Mem{Base: x, Disp: size * i}, register()
+		loadMasked(m, mask, v)
 		e := expSoftmax(sub(v, less))
-		if mask != nil {
+		switch {
+		case mask != nil && wide:
+			VMOVAPS_Z(e, mask, e)
+		case mask != nil:
 			VANDPS(mask, e, e)
 		}
 		VADDPS(e, s[i], s[i])
-		switch {
-		case keep && mask != nil:
-			VMASKMOVPS(e, mask, m)
-		case keep:
-			VMOVUPS(e, m)
+		if keep {
+			storeMasked(e, mask, m)
 		}
 	}
 	SUBQ(Imm(32), n)
@@ -89,10 +89,10 @@ func expSums(name, doc string, keep bool) {
 	for i := range s {
 		label := string(rune('a' + i))
 		Label("vector" + label)
-		CMPQ(n, Imm(lanes))
+		CMPQ(n, Imm(uint64(width())))
 		JL(LabelRef("partial" + label))
 		term(i, nil)
-		SUBQ(Imm(lanes), n)
+		SUBQ(Imm(uint64(width())), n)
 		if i == len(s)-1 {
 			JMP(LabelRef("done"))
 		} else {
@@ -110,8 +110,7 @@ func expSums(name, doc string, keep bool) {
 	}
 	Label("done")
 	for i := range s {
-		VMOVUPS(s[i], Mem{Base: sums, Disp: 32 * i})
+		VMOVUPS(s[i], Mem{Base: sums, Disp: size * i})
 	}
-	VZEROUPPER()
-	RET()
+	end(name)
 }

@@ -1,0 +1,161 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	. "github.com/mmcloughlin/avo/build"
+	. "github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+)
+
+// The tiles of pairs are those of gemm512, each step two k of bfloat16 in a
+// word. Go's assembler knows neither of the two instructions that they need, nor
+// does avo: both stand in the file as another one with the same operands at
+// first, and encodePairs then puts the bytes in their place.
+var pairInstructions = map[string]evex{
+	"VFMADD231PS":  {"VDPBF16PS", 2, 0x52},
+	"VFNMADD231PS": {"VCVTNE2PS2BF16", 3, 0x72},
+}
+
+func pairs() {
+	for rows := 1; rows <= wideHighest; rows++ {
+		wideTile("pair", rows, 2)
+		wideTile("pair", rows, 1)
+	}
+	pairColumns()
+	pairRows()
+}
+
+// pairColumns rounds rows of a left operand.
+func pairColumns() {
+	TEXT("pairColumnsAsm", NOSPLIT, "func(rows, blocks int, dst *float32, dstStride int, src *float32, ld int, lo, hi, out uint16)")
+	Doc("pairColumnsAsm rounds rows of 32·blocks elements and of those that lo and hi select behind them, into words of which out selects the last.",
+		"Strides are in bytes. rows must be positive.")
+	rows, blocks := Load(Param("rows"), GP64()), Load(Param("blocks"), GP64())
+	dst, dstStride := Load(Param("dst"), GP64()), Load(Param("dstStride"), GP64())
+	src, ld := Load(Param("src"), GP64()), Load(Param("ld"), GP64())
+	masks := [3]reg.OpmaskVirtual{K(), K(), K()}
+	for i, name := range []string{"lo", "hi", "out"} {
+		m := GP32()
+		Load(Param(name), m)
+		KMOVW(m, masks[i])
+	}
+	from, to, left := GP64(), GP64(), GP64()
+	low, high, words := ZMM(), ZMM(), ZMM()
+	VPXORD(words, words, words)
+	Label("row")
+	MOVQ(src, from)
+	MOVQ(dst, to)
+	MOVQ(blocks, left)
+	TESTQ(left, left)
+	JZ(LabelRef("last"))
+	Label("block")
+	VMOVUPS(Mem{Base: from}, low)
+	VMOVUPS(Mem{Base: from, Disp: 64}, high)
+	VFNMADD231PS(low, high, words)
+	VMOVUPS(words, Mem{Base: to})
+	ADDQ(Imm(128), from)
+	ADDQ(Imm(64), to)
+	DECQ(left)
+	JNZ(LabelRef("block"))
+	Label("last")
+	VMOVUPS_Z(Mem{Base: from}, masks[0], low)
+	VMOVUPS_Z(Mem{Base: from, Disp: 64}, masks[1], high)
+	VFNMADD231PS(low, high, words)
+	VMOVUPS(words, masks[2], Mem{Base: to})
+	ADDQ(ld, src)
+	ADDQ(dstStride, dst)
+	DECQ(rows)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
+// pairRows rounds and interleaves the rows of what a product goes down along.
+func pairRows() {
+	TEXT("pairRowsAsm", NOSPLIT, "func(pairs int, dst *float32, dstStride int, src *float32, ld int, in, out uint16)")
+	Doc("pairRowsAsm makes words of two rows each: those of the columns that in selects, of which it writes what out selects.",
+		"Strides are in bytes. pairs must be positive.")
+	left := Load(Param("pairs"), GP64())
+	dst, dstStride := Load(Param("dst"), GP64()), Load(Param("dstStride"), GP64())
+	src, ld := Load(Param("src"), GP64()), Load(Param("ld"), GP64())
+	in, out := K(), K()
+	m := GP32()
+	Load(Param("in"), m)
+	KMOVW(m, in)
+	Load(Param("out"), m)
+	KMOVW(m, out)
+	order, low, high, words := ZMM(), ZMM(), ZMM(), ZMM()
+	VMOVDQU32(interleaved(), order)
+	VPXORD(words, words, words)
+	Label("pair")
+	VMOVUPS_Z(Mem{Base: src}, in, low)
+	VMOVUPS_Z(Mem{Base: src, Index: ld, Scale: 1}, in, high)
+	VFNMADD231PS(low, high, words)
+	VPERMW(words, order, words)
+	VMOVUPS(words, out, Mem{Base: dst})
+	LEAQ(Mem{Base: src, Index: ld, Scale: 2}, src)
+	ADDQ(dstStride, dst)
+	DECQ(left)
+	JNZ(LabelRef("pair"))
+	VZEROUPPER()
+	RET()
+}
+
+// interleaved takes halves from the first and the second 16 in turn.
+func interleaved() Mem {
+	m := GLOBL("interleavedHalves", RODATA|NOPTR)
+	for i := range 16 {
+		DATA(4*i, U32(i|(16+i)<<16))
+	}
+	return m
+}
+
+// evex is an instruction on three Z registers: its mandatory prefix (2 for F3, 3
+// for F2) and its opcode in map 0F38.
+type evex struct {
+	name   string
+	prefix int
+	opcode int
+}
+
+// encode gives the bytes of d = d op (a, b), in Go's order b, a, d.
+func (e evex) encode(b, a, d int) string {
+	inverted := func(n, bit, to int) int { return (^n >> bit & 1) << to }
+	bytes := []int{
+		0x62,
+		inverted(d, 3, 7) | inverted(b, 4, 6) | inverted(b, 3, 5) | inverted(d, 4, 4) | 2,
+		(^a&15)<<3 | 4 | e.prefix,
+		2<<5 | inverted(a, 4, 3),
+		e.opcode,
+		3<<6 | d&7<<3 | b&7,
+	}
+	var text strings.Builder
+	for _, x := range bytes {
+		fmt.Fprintf(&text, "BYTE $0x%02x; ", x)
+	}
+	return fmt.Sprintf("%s// %s Z%d, Z%d, Z%d", text.String(), e.name, b, a, d)
+}
+
+var threeRegisters = regexp.MustCompile(`(?m)^\t(VFMADD231PS|VFNMADD231PS)\s+Z(\d+), Z(\d+), Z(\d+)$`)
+
+// encodePairs puts the two instructions into the file that avo wrote.
+func encodePairs(path string) error {
+	source, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	source = threeRegisters.ReplaceAllFunc(source, func(line []byte) []byte {
+		m := threeRegisters.FindSubmatch(line)
+		var r [3]int
+		for i := range r {
+			r[i], _ = strconv.Atoi(string(m[2+i]))
+		}
+		return []byte("\t" + pairInstructions[string(m[1])].encode(r[0], r[1], r[2]))
+	})
+	return os.WriteFile(path, source, 0o644)
+}

@@ -1,0 +1,37 @@
+package nn
+
+import "github.com/refrain-lm/refrain/internal/kernel"
+
+// BFloat16IsFast reports whether this processor multiplies bfloat16 faster than
+// float32.
+func BFloat16IsFast() bool { return kernel.PairsAreFast() }
+
+// The products of a weight with [Param.BFloat16] set round both operands to
+// bfloat16 in training, and sum in float32; all else stays float32.
+
+// packBack packs rows r0 to r1, for products dy·W. packT does so for x·Wᵀ.
+func (p *Param) packBack(pool *Pool, to *kernel.Packed, r0, r1 int) {
+	width := p.Shape[1]
+	rows := p.Value[r0*width : r1*width]
+	if p.BFloat16 {
+		to.PackPairs(pool, rows, r1-r0, width, width)
+		return
+	}
+	to.Pack(pool, rows, r1-r0, width, width)
+}
+
+// addProduct adds dyᵀ·x to all of the weight's gradient [out,in], and the column
+// sums of dy to sums, if not nil: dy [rows,out], rows ld apart, x [rows,in].
+func (p *Param) addProduct(pool *Pool, dy []float32, ld int, x []float32, rows int, sums []float32) {
+	out, in := p.Shape[0], p.Shape[1]
+	grad, fresh := p.freshGrad()
+	with := kernel.TN{Fresh: fresh, Pairs: p.BFloat16, Sums: sums}
+	kernel.GemmTNWith(with, pool, grad, in, out, in, rows, dy, ld, x, in)
+}
+
+// addProductTo does the same with some rows of the gradient.
+func (p *Param) addProductTo(pool *Pool, row, out int, dy []float32, ld int, x []float32, rows int, sums []float32) {
+	in := p.Shape[1]
+	with := kernel.TN{Pairs: p.BFloat16, Sums: sums}
+	kernel.GemmTNWith(with, pool, p.grad()[row*in:], in, out, in, rows, dy, ld, x, in)
+}
