@@ -219,7 +219,7 @@ type Gate struct {
 	Layer int    `json:"layer"` // from 1
 	Name  string `json:"name"`  // input, forget, output, reset, update; state: |h| of an rnn
 	// Over and Under have one share for each unit: of the time, how much it is
-	// above 0.9, and below 0.1. For a state Over is of |h|, and Under is empty.
+	// above 0.9, and below 0.1; for a state, of |h|.
 	Over  []float64 `json:"over"`
 	Under []float64 `json:"under,omitempty"`
 }

@@ -45,15 +45,15 @@ func (p *page) html() []byte {
 	b.WriteString(`<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src ` + hash(style) +
 		`; script-src ` + hash(script) + `; base-uri 'none'; form-action 'none'">` + "\n")
 	b.WriteString("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
-	b.WriteString("<title>" + html.EscapeString(p.title) + "</title>\n<style>" + style + "</style>\n</head>\n<body>\n<main>\n")
-	b.WriteString("<h1>" + html.EscapeString(p.title) + "</h1>\n<div class=\"verdict\">\n<p>")
+	b.WriteString("<title>" + html.EscapeString(p.title.String()) + "</title>\n<style>" + style + "</style>\n</head>\n<body>\n<main>\n")
+	b.WriteString("<h1>" + p.title.html() + "</h1>\n<div class=\"verdict\">\n<p>")
 	for i, s := range p.verdict {
 		if i > 0 {
 			b.WriteString(" ")
 		}
 		b.WriteString(s.html())
 	}
-	b.WriteString("</p>\n</div>\n")
+	b.WriteString("</p>\n</div>\n<p class=\"about\">" + p.about.html() + "</p>\n")
 	for i := range p.sections {
 		p.sections[i].html(&b, i+1)
 	}

@@ -9,14 +9,14 @@ import (
 // markdown writes the page for readers of text; figures are the PNG files.
 func (p *page) markdown() []byte {
 	var b bytes.Buffer
-	b.WriteString("# " + escaped(p.title) + "\n\n")
+	b.WriteString("# " + p.title.markdown() + "\n\n")
 	for i, s := range p.verdict {
 		if i > 0 {
 			b.WriteString(" ")
 		}
 		b.WriteString(s.markdown())
 	}
-	b.WriteString("\n")
+	b.WriteString("\n\n" + p.about.markdown() + "\n")
 	for i, s := range p.sections {
 		fmt.Fprintf(&b, "\n## %d. %s\n", i+1, s.title)
 		for _, part := range s.parts {

@@ -4,8 +4,9 @@ import "github.com/refrain-lm/refrain/compare"
 
 // page is the report before it is written in any format.
 type page struct {
-	title    string
+	title    prose
 	verdict  []prose
+	about    prose // text, size and budget
 	sections []section
 }
 
@@ -44,7 +45,7 @@ func (s *section) show(f *figure)    { s.parts = append(s.parts, part{figure: f}
 func (s *section) tabulate(t *table) { s.parts = append(s.parts, part{table: t}) }
 
 func (b *builder) page() page {
-	p := page{title: "Language models of " + visible(b.doc.Result.Text.Name) + " on equal terms", verdict: b.verdict()}
+	p := page{title: say("Language models of ", corpus(b.doc.Result.Text.Name), " on equal terms"), verdict: b.verdict(), about: b.about()}
 	p.sections = []section{
 		b.loss(), b.equal(), b.tuning(), b.learning(), b.context(), b.wordsSection(),
 		b.gradients(), b.cost(), b.writing(), b.sentence(), b.again(),
@@ -63,6 +64,26 @@ func (b *builder) page() page {
 	}
 	p.sections = append(p.sections, last)
 	return p
+}
+
+// about says what text, size and budget the verdict speaks of.
+func (b *builder) about() prose {
+	t, plan := b.doc.Result.Text, b.doc.Result.Plan
+	p := say(number("result.text.train.tokens", float64(t.Train.Tokens), count(t.Train.Tokens)), " ", b.unit(), "s of ", corpus(t.Name), " to learn from, ")
+	if plan.Parameters > 0 {
+		p = say(p, number("result.plan.parameters", float64(plan.Parameters), count(plan.Parameters)), " parameters a model, ")
+	}
+	if plan.Equal == "time" {
+		return say(p, number("result.plan.seconds", plan.Seconds, seconds(plan.Seconds)), " of training a run, ", runs(len(plan.Seeds)), ".")
+	}
+	return say(p, number("result.plan.tokens", float64(plan.Tokens), count(plan.Tokens)), " tokens a run, ", runs(len(plan.Seeds)), ".")
+}
+
+func runs(n int) string {
+	if n == 1 {
+		return "one run each"
+	}
+	return count(int64(n)) + " runs each"
 }
 
 func (b *builder) model(row compare.Row) compare.Model { return b.doc.Result.Models[row.Model] }

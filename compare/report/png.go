@@ -16,8 +16,11 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
-// pngScale is pixels for each unit of a drawing.
-const pngScale = 2
+// pngScale is pixels for each unit of a drawing, pngMargin units around it.
+const (
+	pngScale  = 2
+	pngMargin = 12.0
+)
 
 // painter puts a drawing on a canvas of gonum/plot, whose y grows upwards.
 type painter struct {
@@ -29,7 +32,7 @@ type painter struct {
 // png paints the picture in the colours of the light theme.
 func (d *drawing) png() ([]byte, error) {
 	canvas := vgimg.NewWith(
-		vgimg.UseWH(vg.Length(d.width), vg.Length(d.height)),
+		vgimg.UseWH(vg.Length(d.width+2*pngMargin), vg.Length(d.height+2*pngMargin)),
 		vgimg.UseDPI(72*pngScale),
 		vgimg.UseBackgroundColor(shadeOf("page", false)))
 	p := painter{canvas: canvas, height: d.height}
@@ -50,7 +53,9 @@ func (d *drawing) png() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func (p *painter) at(q xy) vg.Point { return vg.Point{X: vg.Length(q.x), Y: vg.Length(p.height - q.y)} }
+func (p *painter) at(q xy) vg.Point {
+	return vg.Point{X: vg.Length(pngMargin + q.x), Y: vg.Length(pngMargin + p.height - q.y)}
+}
 
 func (p *painter) paint(s *shape) {
 	if s.text != "" {

@@ -26,11 +26,12 @@ func (b *builder) cost() section {
 			}
 			return m.Cost.TrainTokens, true
 		}},
-		{"writing, ms a token", func(m compare.Model) (compare.Spread, bool) {
+		{"writing, µs a token", func(m compare.Model) (compare.Spread, bool) {
 			if m.Cost == nil {
 				return compare.Spread{}, false
 			}
-			return m.Cost.StepMillis, true
+			ms := m.Cost.StepMillis
+			return compare.Spread{Median: 1e3 * ms.Median, Low: 1e3 * ms.Low, High: 1e3 * ms.High, N: ms.N}, true
 		}},
 		{"memory while training, MB", func(m compare.Model) (compare.Spread, bool) {
 			if m.Cost == nil {

@@ -127,13 +127,13 @@ func (b *builder) gates() *figure {
 	if len(f.panels) == 0 {
 		return nil
 	}
-	f.says = say("Right: open (above 0.9) all the time. Up: shut (below 0.1) all the time. At the origin: neither. Units within 0.1 of each other are one circle, its area their number. For a plain recurrent state, right is |h| above 0.9.")
+	f.says = say("Right: open (above 0.9) all the time. Up: shut (below 0.1) all the time. At the origin: neither. Units within 0.1 of each other are one circle, its area their number. Of a plain recurrent state, |h| takes the gate’s place.")
 	return f
 }
 
 func gatePanel(t *table, m compare.Model, g compare.Gate) panel {
 	name := fmt.Sprintf("%s, %s gate", m.Name, g.Name)
-	if len(g.Under) == 0 {
+	if g.Name == "state" {
 		name = m.Name + ", |h|"
 	}
 	if g.Layer > 1 {

@@ -12,8 +12,7 @@ func (b *builder) loss() section {
 	s := section{id: "loss", title: "Which predicts this text best, and how sure is that?"}
 	f := &figure{
 		id: "loss", title: "Test loss of each model, and its distance from row one", columns: 2,
-		says: say("Left, each run is a mark and the mean a tick. Right, how far each mean is above that of row one: ",
-			"thick bars are 95", thin, "% intervals, all at once, thin bars the test text’s noise alone; between the dashed lines (±0.01 nats, 1", thin, "% of perplexity) nobody would notice."),
+		says: say("Each run is a mark, the mean a tick."),
 		table: &table{id: "loss", caption: "Test loss of every run and mean", columns: []column{
 			{head: "model", key: "model", text: true}, {head: "run", key: "run", text: true}, {head: "loss, " + b.nats(), key: "loss"},
 			{head: "above row one", key: "delta"}, {head: "from", key: "low"}, {head: "to", key: "high"}, {head: "text alone ±", key: "text_half"},
@@ -23,6 +22,10 @@ func (b *builder) loss() section {
 	f.panels = []panel{left}
 	if len(right.series) > 0 {
 		f.panels = append(f.panels, right)
+		f.says = say(f.says, " Then how far each mean is above that of row one: thick bars are 95", thin, "% intervals, all at once, ",
+			"thin bars the test text’s noise alone; between the dashed lines (±0.01 nats, 1", thin, "% of perplexity) nobody would notice.")
+	} else {
+		f.columns = 1
 	}
 	s.show(f)
 	s.tabulate(b.scores())
@@ -116,7 +119,7 @@ func (b *builder) scores() *table {
 			num(float64(row.Perplexity), significant(float64(row.Perplexity), 4)), decimal(float64(row.BitsPerByte), 3), decimal(100*accuracy, 1), word(runs))
 	}
 	for _, f := range b.doc.Result.Floors {
-		t.add(word(f.Name), decimal(f.TestLoss, digits), cell{}, word("a floor, no model"), num(math.Exp(f.TestLoss), significant(math.Exp(f.TestLoss), 4)),
+		t.add(word(f.Name), decimal(f.TestLoss, digits), cell{}, word("a floor"), num(math.Exp(f.TestLoss), significant(math.Exp(f.TestLoss), 4)),
 			decimal(b.doc.Result.Text.BitsPerByte(f.TestLoss), 3), decimal(100*float64(f.Accuracy), 1), cell{})
 	}
 	return t

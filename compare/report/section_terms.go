@@ -22,7 +22,7 @@ func (b *builder) equal() section {
 	}
 	s.say("All trained models had ", size, ", the same vocabulary of ", number("result.text.vocab", float64(r.Text.Vocab), count(int64(r.Text.Vocab))),
 		" ", b.unit(), "s, ", budget, ", ", number("result.plan.batch", float64(p.Batch), count(int64(p.Batch))), " lanes of ",
-		number("result.plan.window", float64(p.Window), count(int64(p.Window))), " tokens, ", p.Optimizer,
+		number("result.plan.window", float64(p.Window), count(int64(p.Window))), " tokens, ", optimizerName(p.Optimizer),
 		", the same clipping (", clip(p), "), dropout (", trim(fixed(p.Dropout, 2)), "), schedule and search. Each final model met the test text once.")
 	s.tabulate(b.terms())
 	s.say(b.unequal())
@@ -37,6 +37,19 @@ func clip(p compare.Plan) string {
 		return "none"
 	}
 	return "norm " + trim(fixed(p.Clip, 3))
+}
+
+// optimizerName writes a setting's value as papers do.
+func optimizerName(name string) string {
+	switch name {
+	case "adam":
+		return "Adam"
+	case "adamw":
+		return "AdamW"
+	case "sgd", "asgd":
+		return strings.ToUpper(name)
+	}
+	return name
 }
 
 func percent(share float64) string {
@@ -83,7 +96,7 @@ func (b *builder) unequal() prose {
 		}
 	}
 	var said []string
-	if lowest != highest && high > 0 {
+	if high > 1.05*low {
 		said = append(said, fmt.Sprintf("the work a token (%s does %s times the multiply-adds of %s)", highest, significant(high/low, 3), lowest))
 	}
 	said = append(said, "what each sees when scoring", "how it is initialised")

@@ -128,7 +128,7 @@ func (b *builder) wordsSection() section {
 	left.y.fit(append(values(left.series, func(p point) []float64 { return []float64{p.y} }), 0), 0.04)
 	right.y.fit(append(values(right.series, func(p point) []float64 { return []float64{p.y} }), 0), 0.18)
 	fig.panels = []panel{left, right}
-	fig.says = say("Right, ", f.A, " against ", f.B, ": the bars, tokens’ share times difference, sum to Δ = ", number("findings.counts.sum", f.Sum, fixed(f.Sum, 3)), " nats a ", b.unit(), ".")
+	fig.says = say("Bars: ", f.A, " against ", f.B, "; tokens’ share times difference, they sum to Δ = ", number("findings.counts.sum", f.Sum, fixed(f.Sum, 3)), " nats a ", b.unit(), ".")
 	if r.Text.Unit != "word" {
 		fig.says = say(fig.says, " A word’s loss is the sum over its ", b.unit(), "s.")
 	}

@@ -32,8 +32,8 @@ const checks = {
 
   layout() {
     const wrong = [], page = document.scrollingElement;
-    if (page.scrollWidth > innerWidth) {
-      wrong.push(`page is ${page.scrollWidth} wide in ${innerWidth}`);
+    if (page.scrollWidth > page.clientWidth) {
+      wrong.push(`page is ${page.scrollWidth} wide in ${page.clientWidth}`);
     }
     for (const svg of document.querySelectorAll('svg')) {
       if (!checks.seen(svg)) continue;
