@@ -28,7 +28,7 @@ var tiers = map[string]int{
 	"eval": 3, "probe": 3,
 	"lm": 2, "ngram": 2, "embedding": 2,
 	"nn": 1, "optim": 1, "sample": 1, "checkpoint": 1,
-	"internal/kernel": 0, "internal/parallel": 0, "internal/cpu": 0, "internal/typo": 0, "internal/webui": 0, "tokenizer": 0, "data": 0,
+	"internal/kernel": 0, "internal/parallel": 0, "internal/cpu": 0, "internal/typo": 0, "internal/webui": 0, "tokenizer": 0, "data": 0, "keras": 0,
 }
 
 // within lists the imports inside tier 0: kernels run on the workers of
