@@ -32,9 +32,10 @@ var tiers = map[string]int{
 }
 
 // within lists the imports inside tier 0: kernels run on the workers of
-// parallel, on what cpu found.
+// parallel, on what cpu found; a tokenizer may be Keras'.
 var within = map[string][]string{
 	"internal/kernel": {"internal/cpu", "internal/parallel"},
+	"tokenizer":       {"keras"},
 }
 
 // never lists what the order of tiers would allow but the design forbids.

@@ -26,6 +26,10 @@ func (m *Model) Config() Config { return m.cfg }
 // Params returns the trainable parameters in a fixed order, a tied weight once.
 func (m *Model) Params() []*nn.Param { return m.params }
 
+// Embedding is the table [V,E] of the tokens' vectors. To train around it as it is,
+// set its Frozen before training; not where a tied head shares it.
+func (m *Model) Embedding() *nn.Param { return m.embed.Params()[0] }
+
 // New builds a model with weights drawn from seed as in says.
 // Call [Model.Refresh] after weights are changed by hand.
 func New(cfg Config, in nn.InitConfig, seed uint64) (*Model, error) {

@@ -57,9 +57,12 @@ func (e *Embedding) Forward(m Mode, t *EmbeddingTape, ids []int32) []float32 {
 
 // Backward takes dx, the gradient of x [N,E], and adds it to the rows of the
 // table's gradient, in the order of the ids. Workers share the columns, so
-// that order is the same for any number of them.
+// that order is the same for any number of them. A frozen table takes none.
 func (e *Embedding) Backward(m Mode, t *EmbeddingTape, dx []float32) {
 	checkLen("Embedding.Backward", "dx", len(dx), len(t.ids)*e.width)
+	if e.w.Frozen {
+		return
+	}
 	grad := e.w.grad()
 	m.Pool.For(e.width, kernel.PanelWidth, func(lo, hi int) {
 		for k, id := range t.ids {

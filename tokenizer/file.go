@@ -10,6 +10,8 @@ import (
 	"io"
 	"math"
 	"unicode/utf8"
+
+	"github.com/refrain-lm/refrain/keras"
 )
 
 // The file's own version and the most bytes it may have.
@@ -33,6 +35,8 @@ type file struct {
 	Noise      uint64  `json:"noise,omitempty"` // one in how many
 	Characters string  `json:"characters,omitempty"`
 	Tokens     []token `json:"tokens,omitempty"`
+	// Keras is what to_json of Keras' own Tokenizer writes.
+	Keras *keras.Tokenizer `json:"keras,omitempty"`
 }
 
 // A token is a JSON string, or {"hex": "…"} where its bytes are not UTF-8.
@@ -92,6 +96,9 @@ func strictUnmarshal(b []byte, v any) error {
 // finish gives a tokenizer what follows from its vocabulary.
 func finish(t *Tokenizer) *Tokenizer {
 	t.cleaner = newCleaner(t.opts)
+	if t.keras != nil {
+		t.size = t.keras.Size()
+	}
 	h := sha256.New()
 	if err := t.Save(h); err != nil {
 		panic(err) // a hash takes everything
@@ -105,7 +112,7 @@ func (t *Tokenizer) Save(w io.Writer) error {
 	f := file{
 		Format: fileFormat, Version: fileVersion,
 		Kind: t.opts.Kind, Words: t.opts.Words, MinCount: t.opts.MinCount, VocabSize: t.opts.VocabSize,
-		Lower: t.opts.Lower, Normalize: t.opts.Normalize,
+		Lower: t.opts.Lower, Normalize: t.opts.Normalize, Keras: t.keras,
 	}
 	switch {
 	case t.chars != nil:
@@ -178,6 +185,8 @@ func (f *file) tokenizer() (*Tokenizer, error) {
 		t.chars, err = f.charset()
 	case Word:
 		t.words, err = f.wordset()
+	case Keras:
+		t.keras, err = f.kerasTokenizer()
 	}
 	return t, err
 }

@@ -16,16 +16,19 @@ const (
 	Byte Kind = "byte"
 	Char Kind = "char"
 	Word Kind = "word"
+	// Keras is what [FromKeras] makes: words or characters with the ids of
+	// Keras' tokenizer. It is not trained here.
+	Keras Kind = "keras"
 )
 
 // UnmarshalText accepts the name of a kind.
 func (k *Kind) UnmarshalText(b []byte) error {
 	switch v := Kind(b); v {
-	case Byte, Char, Word:
+	case Byte, Char, Word, Keras:
 		*k = v
 		return nil
 	}
-	return fmt.Errorf("tokenizer: kind %q is none of byte, char, word", b)
+	return fmt.Errorf("tokenizer: kind %q is none of byte, char, word, keras", b)
 }
 
 // The ways of kind word to find words (Options.Words).
@@ -68,7 +71,7 @@ func (o Options) withDefaults() Options {
 	if o.Kind == Word && o.Words == "" {
 		o.Words = Whitespace
 	}
-	if o.Kind != Byte && o.MinCount == 0 {
+	if (o.Kind == Char || o.Kind == Word) && o.MinCount == 0 {
 		o.MinCount = 1
 	}
 	return o
@@ -84,6 +87,10 @@ func (o Options) Validate() error {
 		if o.MinCount > 1 || o.VocabSize != 0 || o.Lower || o.Normalize != "" {
 			add("kind byte keeps every byte: drop minimum count, vocabulary size, lower case and normalisation, or use char")
 		}
+	case Keras:
+		if o != (Options{Kind: Keras}) {
+			add("kind keras has the options of Keras' tokenizer only")
+		}
 	case Char, Word:
 		least := 256
 		if o.Kind == Word {
@@ -96,7 +103,7 @@ func (o Options) Validate() error {
 			add("minimum count %d is negative", o.MinCount)
 		}
 	default:
-		add("kind %q is none of byte, char, word", o.Kind)
+		add("kind %q is none of byte, char, word, keras", o.Kind)
 	}
 	switch {
 	case o.Kind != Word && o.Words != "":

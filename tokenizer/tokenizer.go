@@ -7,6 +7,8 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/refrain-lm/refrain/keras"
 )
 
 // A Tokenizer is a trained vocabulary with its rules. It never changes and may
@@ -16,6 +18,8 @@ type Tokenizer struct {
 	cleaner cleaner
 	chars   *charset // kind char
 	words   *wordset // kind word
+	keras   *keras.Tokenizer
+	size    int // of kind keras
 	id      string
 	pool    sync.Pool // *scratch
 }
@@ -60,7 +64,7 @@ func (t *Tokenizer) encode(dst []int32, text []byte, noisy bool, offset uint64) 
 			dst = append(dst, int32(b))
 		}
 		return dst
-	case t.cleaner.active() || t.words != nil && t.words.punct:
+	case t.cleaner.active() || t.keras != nil || t.words != nil && t.words.punct:
 		s := t.scratch()
 		for len(text) > 0 {
 			line, rest := nextLine(text)
@@ -82,6 +86,8 @@ func (t *Tokenizer) encodeLine(dst []int32, s *scratch, line []byte, noisy bool,
 		return t.chars.encodeTraining(dst, line, offset)
 	case t.chars != nil:
 		return t.chars.encode(dst, line)
+	case t.keras != nil:
+		return t.encodeKeras(dst, line)
 	case t.words.punct:
 		return t.words.encodePunct(dst, &s.split, line, noisy, offset)
 	}
@@ -101,6 +107,8 @@ func (t *Tokenizer) AppendDecode(dst []byte, id int32) []byte {
 		return t.words.appendPunct(dst, id)
 	case t.words != nil:
 		return t.words.appendSpace(dst, id)
+	case t.keras != nil:
+		return t.appendKeras(dst, id)
 	case id < 256:
 		return append(dst, byte(id))
 	}
@@ -114,6 +122,8 @@ func (t *Tokenizer) Size() int {
 		return t.words.words.len()
 	case t.chars != nil:
 		return 256 + len(t.chars.runes)
+	case t.keras != nil:
+		return t.size
 	}
 	return 256
 }
@@ -132,6 +142,8 @@ func (t *Tokenizer) Distinct() int {
 		return t.Size() - firstWord
 	case t.chars != nil:
 		return len(t.chars.all)
+	case t.keras != nil:
+		return t.size - 1
 	}
 	return 256
 }
@@ -142,6 +154,9 @@ func (t *Tokenizer) Unknown() int32 {
 	if t.words != nil {
 		return unknownWord
 	}
+	if t.keras != nil {
+		return t.kerasUnknown()
+	}
 	return -1
 }
 
@@ -150,18 +165,29 @@ func (t *Tokenizer) LineEnd() int32 {
 	if t.words != nil {
 		return lineEndWord
 	}
+	if t.keras != nil {
+		return kerasPadding
+	}
 	return '\n'
 }
 
 // Unit returns what a loss is per: "byte", "char" or "word".
-func (t *Tokenizer) Unit() string { return string(t.opts.Kind) }
+func (t *Tokenizer) Unit() string {
+	switch {
+	case t.keras != nil && t.keras.CharLevel:
+		return string(Char)
+	case t.keras != nil:
+		return string(Word)
+	}
+	return string(t.opts.Kind)
+}
 
 // Loses tells whether decoding the ids of text gives another text: because of
 // unknown words, lower-casing, normalisation, or white space that words don't
 // keep. Bits per byte mean nothing for such a text. text ends with a line end
 // or with the stream.
 func (t *Tokenizer) Loses(text []byte) bool {
-	if t.words == nil && !t.cleaner.active() {
+	if t.words == nil && t.keras == nil && !t.cleaner.active() {
 		return false
 	}
 	s := t.scratch()
@@ -186,7 +212,7 @@ func (t *Tokenizer) Loses(text []byte) bool {
 // word's line end as <eos>, and a word of kind punct with its mark (" -" has an
 // unexpected space before it, "##-" has none where one is expected).
 func (t *Tokenizer) TokenText(id int32) string {
-	if t.words != nil && id == lineEndWord {
+	if t.words != nil && id == lineEndWord || t.keras != nil && id == kerasPadding {
 		return "<eos>"
 	}
 	var text []byte

@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"unicode/utf8"
@@ -38,6 +39,9 @@ type Trainer struct {
 func NewTrainer(o Options) (*Trainer, error) {
 	if err := o.Validate(); err != nil {
 		return nil, err
+	}
+	if o.Kind == Keras {
+		return nil, errors.New("tokenizer: kind keras is not trained: fit a tokenizer of package keras and take FromKeras")
 	}
 	o = o.withDefaults()
 	return &Trainer{
