@@ -1,0 +1,324 @@
+"""Compares Refrain's article experiment with Keras; bench/keras/run says how."""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.legacy.preprocessing.text import Tokenizer, tokenizer_from_json
+from safetensors.numpy import load_file
+
+HERE = pathlib.Path(__file__).resolve().parent
+THREADS = int(os.environ.get("KERAS_THREADS", "2"))
+CELLS, FORMS = ["rnn", "lstm", "gru"], ["every", "last"]
+LAYERS = {"rnn": keras.layers.SimpleRNN, "lstm": keras.layers.LSTM, "gru": keras.layers.GRU}
+GATES = {"rnn": 1, "lstm": 4, "gru": 3}
+UNITS, BATCH, EMSIZE, SPLIT = 128, 64, 100, 0.2
+
+
+def refrain(args, *command):
+    out = subprocess.run([args.refrain, *map(str, command)], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return json.loads(out)
+
+
+def lines(path):
+    with open(path, encoding="utf-8") as f:
+        return [line.rstrip("\n") for line in f]
+
+
+class Adam(keras.optimizers.Adam):
+    """Adam as Keras' equations have it. On TensorFlow the gradient of an embedding comes as slices, one for each
+    occurrence of a word, and Keras 3.15 adds up the squares of the slices, where its other backends (and Adam) square
+    their sum: rows of words that occur twice in a batch move further than the learning rate allows."""
+
+    def apply(self, grads, trainable_variables=None):
+        return super().apply([tf.convert_to_tensor(g) for g in grads], trainable_variables)
+
+
+# The model: the article's, with an Embedding that masks padding.
+
+def build(cell, form, vocab, emsize, steps):
+    every = form == "every"
+    model = keras.Sequential([
+        keras.Input((steps,), dtype="int32"),
+        keras.layers.Embedding(vocab, emsize, mask_zero=True),
+        LAYERS[cell](UNITS, return_sequences=every),
+        keras.layers.Dense(vocab),
+    ])
+    model.compile(Adam(0.001), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+                  metrics=["accuracy"])
+    return model
+
+
+def set_weights(model, cell, w):
+    """PyTorch's names and layout to Keras': kernels transposed, the GRU's gates from r,z,n to z,r,h."""
+    def gates(a):
+        parts = np.split(a, GATES[cell], axis=0)
+        if cell == "gru":
+            parts = [parts[1], parts[0], parts[2]]
+        return np.concatenate(parts, axis=0).T
+
+    table, rnn, dense = model.layers
+    bias = gates(w["rnn.bias_ih_l0"])
+    if cell == "gru":
+        bias = np.stack([bias, gates(w["rnn.bias_hh_l0"])])
+    table.set_weights([w["encoder.weight"]])
+    rnn.set_weights([gates(w["rnn.weight_ih_l0"]), gates(w["rnn.weight_hh_l0"]), bias])
+    dense.set_weights([w["decoder.weight"].T, w["decoder.bias"]])
+
+
+def rows(sequences, form, maxlen):
+    """What the article makes of documents: X padded in front, y likewise or one word a row."""
+    if form == "every":
+        pairs = [(s[:-1], s[1:]) for s in sequences if len(s) > 1]
+        x, y = [p[0] for p in pairs], [p[1] for p in pairs]
+        return keras.utils.pad_sequences(x, maxlen), keras.utils.pad_sequences(y, maxlen)
+    x = [s[:i] for s in sequences for i in range(1, len(s))]
+    y = [s[i] for s in sequences for i in range(1, len(s))]
+    return keras.utils.pad_sequences(x, maxlen), np.array(y, np.int32)
+
+
+def split(x, y):
+    at = int(np.floor(len(x) * (1 - SPLIT)))
+    return x[:at], y[:at], x[at:], y[at:]
+
+
+def mean_loss(model, x, y, form):
+    """Nats a word over all words, exactly; Keras' own figure for a masked model is a mean of batches' means."""
+    @tf.function
+    def losses(x, y):
+        each = tf.nn.sparse_softmax_cross_entropy_with_logits(y, model(x))
+        mask = tf.cast(y > 0, tf.float32) if form == "every" else tf.ones_like(each)
+        return tf.reduce_sum(each * mask), tf.reduce_sum(mask)
+    total = count = 0.0
+    for i in range(0, len(x), 256):
+        a, b = losses(tf.constant(x[i:i + 256]), tf.constant(y[i:i + 256]))
+        total, count = total + float(a), count + float(b)
+    return total / count
+
+
+# The four comparisons; each returns a table.
+
+def tokens(args):
+    out = ["| file | documents | words | vocabulary | ids that differ | Refrain s | Keras s |", "|---|--:|--:|--:|--:|--:|--:|"]
+    for path in args.files:
+        about = refrain(args, "tokens", path, args.work)
+        docs = lines(path)
+        began = time.perf_counter()
+        t = Tokenizer()
+        t.fit_on_texts(docs)
+        want = t.texts_to_sequences(docs)
+        seconds = time.perf_counter() - began
+        got = json.loads((args.work / "sequences.json").read_text())
+        if len(got) != len(want):
+            raise SystemExit(f"{path}: {len(got)} documents, Keras has {len(want)}")
+        differ = sum(a != b for a, b in zip(got, want))
+        raw = (args.work / "tokenizer.json").read_text()
+        ours = tokenizer_from_json(raw)
+        same = (ours.word_index == t.word_index and ours.index_word == t.index_word and ours.word_counts == t.word_counts
+                and ours.word_docs == t.word_docs and ours.index_docs == t.index_docs and ours.document_count == t.document_count
+                and list(ours.word_counts) == list(t.word_counts) and ours.texts_to_sequences(docs) == want)
+        if not same:
+            raise SystemExit(f"{path}: Keras reads another tokenizer from Refrain's JSON")
+        name = pathlib.Path(path).name
+        out.append(f"| {name} | {len(docs):,} | {sum(map(len, want)):,} | {len(t.word_index):,} | {differ} | "
+                   f"{about['seconds']:.2f} | {seconds:.2f} |")
+        print(out[-1], flush=True)
+    return "Keras' Tokenizer", ["Every line a document; Keras also reads Refrain's JSON of the tokenizer, and it is the same.", "", *out]
+
+
+def steps(args):
+    out = ["| form | cell | steps | first loss | last loss, Refrain | Keras | largest relative difference |", "|---|---|--:|--:|--:|--:|--:|"]
+    for form in FORMS:
+        for cell in CELLS:
+            got = refrain(args, "steps", "-cell", cell, "-form", form, "-steps", args.steps, "-threads", THREADS,
+                          "-maxlen", args.maxlen, args.files[0], args.work)
+            batches = [json.loads(line) for line in open(args.work / "batches.jsonl")]
+            longest = max(b["T"] for b in batches)
+            model = build(cell, form, got["vocab"], got["emsize"], longest)
+            set_weights(model, cell, load_file(args.work / "weights.safetensors"))
+            worst, theirs = 0.0, []
+            for b, ours in zip(batches, got["losses"]):
+                x, y = padded(b, form, longest)
+                model.reset_metrics()
+                theirs.append(float(model.train_on_batch(x, y)[0]))
+                worst = max(worst, abs(ours - theirs[-1]) / theirs[-1])
+            out.append(f"| {form} | {cell} | {len(theirs)} | {theirs[0]:.4f} | {got['losses'][-1]:.5f} | {theirs[-1]:.5f} | {worst:.1e} |")
+            print(out[-1], flush=True)
+            keras.backend.clear_session()
+    name = pathlib.Path(args.files[0]).name
+    return "Single steps", [f"{name}, batches of {BATCH}, the same exported initial weights, the same rows: Refrain's padded behind, "
+                            "Keras' in front and masked.", "", *out]
+
+
+def padded(batch, form, longest):
+    """A batch [T,B], padded behind, as Keras takes it: [B,T], padded in front; empty rows left out."""
+    x, y = (np.array(batch[k], np.int32).reshape(batch["T"], batch["B"]).T for k in ("Inputs", "Targets"))
+    inputs, targets = [], []
+    for row, want in zip(x, y):
+        known = np.flatnonzero(want >= 0)
+        if len(known):
+            n = known[-1] + 1
+            inputs.append(row[:n])
+            targets.append(want[:n] if form == "every" else want[n - 1])
+    x = keras.utils.pad_sequences(inputs, longest)
+    return x, keras.utils.pad_sequences(targets, longest) if form == "every" else np.array(targets, np.int32)
+
+
+def seeds(args):
+    path = args.work / "corpus.txt"
+    text = pathlib.Path(args.files[0]).read_bytes()[:200_000]
+    path.write_bytes(text[:text.rindex(b"\n") + 1])
+    docs = lines(path)
+    t = Tokenizer()
+    t.fit_on_texts(docs)
+    sequences = t.texts_to_sequences(docs)
+    runs = json.loads(args.runs.read_text()) if args.runs and args.runs.exists() else {}
+    done = 0
+    out = ["| form | cell | epochs | Refrain, mean of seeds | s | Keras | s | difference | 90 % interval |", "|---|---|--:|--:|--:|--:|--:|--:|---|"]
+    for form in FORMS:
+        x, y, vx, vy = split(*rows(sequences, form, args.maxlen or None))
+        epochs = args.epochs if form == "every" else args.last_epochs
+        for cell in CELLS:
+            ours, theirs = [], []
+            for seed in range(1, args.seeds + 1):
+                key = f"{form} {cell} {epochs} {seed}"
+                if key not in runs:
+                    if args.most is not None and (done := done + 1) > args.most:
+                        raise SystemExit(f"{len(runs)} runs of each are done; the same command goes on")
+                    got = refrain(args, "train", "-cell", cell, "-form", form, "-epochs", epochs, "-seed", seed,
+                                  "-maxlen", args.maxlen, "-threads", THREADS, path)
+                    keras.utils.set_random_seed(1000 + seed)
+                    model = build(cell, form, len(t.word_index) + 1, EMSIZE, x.shape[1])
+                    model.fit(x, y, batch_size=BATCH, epochs=epochs, shuffle=True, verbose=0)
+                    runs[key] = [got["epochs"][-1]["val_loss"], mean_loss(model, vx, vy, form)]
+                    keras.backend.clear_session()
+                    print(f"  {key}: {runs[key]}", file=sys.stderr, flush=True)
+                    if args.runs:
+                        args.runs.write_text(json.dumps(runs))
+                ours.append(runs[key][0])
+                theirs.append(runs[key][1])
+            difference, half = welch(ours, theirs)
+            out.append(f"| {form} | {cell} | {epochs} | {statistics.mean(ours):.4f} | {statistics.stdev(ours):.4f} | "
+                       f"{statistics.mean(theirs):.4f} | {statistics.stdev(theirs):.4f} | {difference:+.4f} | "
+                       f"{difference - half:+.4f} to {difference + half:+.4f} |")
+            print(out[-1], flush=True)
+    name = pathlib.Path(args.files[0]).name
+    return "Validation loss", [
+        f"The first {path.stat().st_size:,} bytes of {name}, each line a document, last {SPLIT:.0%} of the rows validate; {args.seeds} seeds of "
+        "each, nats a word after the last epoch, each library's own initial weights and order; Welch's interval.", "", *out]
+
+
+# Student's t, 95th percentile, by degrees of freedom (Abramowitz and Stegun, table 26.10).
+T95 = [6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782, 1.771, 1.761, 1.753, 1.746, 1.740, 1.734, 1.729, 1.725]
+
+
+def welch(a, b):
+    va, vb = statistics.variance(a) / len(a), statistics.variance(b) / len(b)
+    freedom = (va + vb) ** 2 / (va ** 2 / (len(a) - 1) + vb ** 2 / (len(b) - 1))
+    return statistics.mean(a) - statistics.mean(b), T95[min(len(T95), max(1, int(freedom))) - 1] * (va + vb) ** 0.5
+
+
+def speed(args):
+    docs = lines(args.files[0])
+    t = Tokenizer()
+    t.fit_on_texts(docs)
+    x, y = rows(t.texts_to_sequences(docs), "every", None)
+    x, y, _, _ = split(x, y)
+    batches = -(-len(x) // BATCH)
+    order = np.random.default_rng(1).permutation(len(x))[:BATCH * (args.steps + 3)].reshape(-1, BATCH)
+    out = ["| cell | Refrain, s an epoch | Keras, padded as the article does | Keras, each batch as long as its longest row | ratio | of the latter |",
+           "|---|--:|--:|--:|--:|--:|"]
+    for cell in args.cells.split(","):
+        ours = refrain(args, "steps", "-cell", cell, "-steps", args.steps + 3, "-threads", THREADS, args.files[0], args.work)["seconds"][3:]
+        whole = keras_seconds(cell, len(t.word_index) + 1, [(x[i], y[i]) for i in order])
+        cut = keras_seconds(cell, len(t.word_index) + 1, [shortened(x[i], y[i]) for i in order])
+        a, b, c = (statistics.mean(s) * batches for s in (ours, whole, cut))
+        out.append(f"| {cell} | {a:.1f} | {b:.1f} | {c:.1f} | {b / a:.1f} | {c / a:.1f} |")
+        print(out[-1], flush=True)
+    name = pathlib.Path(args.files[0]).name
+    return "Time of an epoch", [
+        f"{name}: {len(x):,} rows of up to {x.shape[1]} words, vocabulary {len(t.word_index):,}; every position, {UNITS} units, batch {BATCH}, "
+        f"{THREADS} threads; {batches} batches an epoch at the mean time of {args.steps} random ones, after 3 to warm up, one after another in one run. "
+        "The third column pads to multiples of 8, so that Keras compiles few shapes.", "", *out]
+
+
+def shortened(x, y):
+    n = int((x > 0).sum(1).max())
+    n = min(x.shape[1], -(-n // 8) * 8)
+    return x[:, -n:], y[:, -n:]
+
+
+def keras_seconds(cell, vocab, batches):
+    model = build(cell, "every", vocab, EMSIZE, None)
+    seconds = []
+    for shape in {x.shape for x, _ in batches}:
+        x, y = next(b for b in batches if b[0].shape == shape)
+        model.train_on_batch(x, y)  # compiles
+    for x, y in batches:
+        began = time.perf_counter()
+        model.train_on_batch(x, y)
+        seconds.append(time.perf_counter() - began)
+    keras.backend.clear_session()
+    return seconds[3:]
+
+
+def cpu_name():
+    try:
+        return next(line for line in open("/proc/cpuinfo") if line.startswith("model name")).split(":", 1)[1].strip()
+    except (OSError, StopIteration):
+        return "unknown CPU"
+
+
+def replace_section(path, name, body):
+    """Puts body between the two marks of its name, or at the end of the file."""
+    text = path.read_text() if path.exists() else "# Results\n\nTables that commands under `bench/` wrote.\n"
+    section = f"<!-- {name} -->\n{body}\n<!-- end of {name} -->"
+    pattern = re.compile(rf"<!-- {name} -->.*<!-- end of {name} -->", re.S)
+    text = pattern.sub(lambda _: section, text) if pattern.search(text) else text.rstrip() + "\n\n" + section + "\n"
+    path.write_text(text)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--refrain", required=True, help="the built bench/keras/refrain")
+    p.add_argument("--work", type=pathlib.Path, required=True, help="folder for what the two exchange")
+    p.add_argument("--out", type=pathlib.Path, default=HERE.parent / "RESULTS.md")
+    p.add_argument("--steps", type=int, default=0, help="default: 200, of speed 20")
+    p.add_argument("--seeds", type=int, default=5)
+    p.add_argument("--epochs", type=int, default=5, help="of seeds, every position")
+    p.add_argument("--last-epochs", type=int, default=2, help="of seeds, last position, whose epoch has as many steps as there are words")
+    p.add_argument("--maxlen", type=int, default=0, help="longest input (0: no bound)")
+    p.add_argument("--runs", type=pathlib.Path, help="file that keeps the results of seeds, to go on from")
+    p.add_argument("--most", type=int, help="stop seeds after so many runs")
+    p.add_argument("--cells", default=",".join(CELLS))
+    p.add_argument("what", choices=["tokens", "steps", "seeds", "speed"])
+    p.add_argument("files", nargs="+")
+    args = p.parse_args()
+    args.steps = args.steps or (20 if args.what == "speed" else 200)
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+
+    title, table = globals()[args.what](args)
+    about = refrain(args, "about")
+    head = (f"## {title}, beside Keras\n\nWritten by `bench/keras/run {args.what}` on {datetime.date.today()}: {cpu_name()}; Refrain "
+            f"({about['kernels']} kernels, {about['go']}), Keras {keras.__version__} on TensorFlow {tf.__version__}.\n\n")
+    replace_section(args.out, f"keras-{args.what}", head + "\n".join(table))
+    print(f"written to {args.out}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
