@@ -142,9 +142,9 @@ def tokens(args):
 
 def steps(args):
     out = ["| form | cell | steps | first loss | last loss, Refrain | Keras | largest relative difference |", "|---|---|--:|--:|--:|--:|--:|"]
-    for form in FORMS:
-        for cell in CELLS:
-            got = refrain(args, "steps", "-cell", cell, "-form", form, "-steps", args.steps, "-threads", THREADS,
+    for form in args.forms.split(","):
+        for cell in args.cells.split(","):
+            got = refrain(args, "steps", "-cell", cell, "-form", form, "-steps", args.steps, "-seed", args.seed, "-threads", THREADS,
                           "-maxlen", args.maxlen, args.files[0], args.work)
             batches = [json.loads(line) for line in open(args.work / "batches.jsonl")]
             longest = max(b["T"] for b in batches)
@@ -160,7 +160,7 @@ def steps(args):
             print(out[-1], flush=True)
             keras.backend.clear_session()
     name = pathlib.Path(args.files[0]).name
-    return "Single steps", [f"{name}, batches of {BATCH}, the same exported initial weights, the same rows: Refrain's padded behind, "
+    return "Single steps", [f"{name}, batches of {BATCH}, the same exported initial weights (seed {args.seed}), the same rows: Refrain's padded behind, "
                             "Keras' in front and masked.", "", *out]
 
 
@@ -304,7 +304,9 @@ def main():
     p.add_argument("--maxlen", type=int, default=0, help="longest input (0: no bound)")
     p.add_argument("--runs", type=pathlib.Path, help="file that keeps the results of seeds, to go on from")
     p.add_argument("--most", type=int, help="stop seeds after so many runs")
+    p.add_argument("--seed", type=int, default=1, help="of steps")
     p.add_argument("--cells", default=",".join(CELLS))
+    p.add_argument("--forms", default=",".join(FORMS))
     p.add_argument("what", choices=["tokens", "steps", "seeds", "speed"])
     p.add_argument("files", nargs="+")
     args = p.parse_args()
