@@ -63,12 +63,10 @@ type Experiment struct {
 	Article   Article // completed
 	Tokenizer *keras.Tokenizer
 	Documents int
-	Tokens    int                 // in all documents
-	Train     *data.Documents     // shuffled anew in each epoch
-	Valid     *data.Documents     // in the order of the texts
-	Coverage  *embedding.Coverage // of Vectors; nil without
-
-	table []float32 // [V,E]: the embedding that Vectors and for missing words Seed give; nil without Vectors
+	Tokens    int               // in all documents
+	Train     *data.Documents   // shuffled anew in each epoch
+	Valid     *data.Documents   // in the order of the texts
+	Vectors   *embedding.Matrix // nil: random
 }
 
 // Epoch is one row of the article's table. Loss and accuracy of training are
@@ -125,21 +123,19 @@ func (x *Experiment) readVectors() error {
 		return err
 	}
 	defer r.Close()
-	a.EmSize = orElse(a.EmSize, r.Width())
+	if a.EmSize != 0 {
+		if err := r.Fits(a.EmSize); err != nil {
+			return fmt.Errorf("%s: %w", a.Vectors, err)
+		}
+	}
+	a.EmSize = r.Width()
 	words := make([]string, x.Tokenizer.Size())
 	for i := range words {
 		words[i], _ = x.Tokenizer.IndexWord(int32(i))
 	}
-	m, err := x.Model(lm.RNN) // random embeddings depend on the seed alone, not on the cell
-	if err != nil {
-		return err
-	}
-	table := m.Embedding().Value
-	c, err := embedding.Fill(r, table, a.EmSize, words)
-	if err != nil {
+	if x.Vectors, err = embedding.Select(r, words); err != nil {
 		return fmt.Errorf("%s: %w", a.Vectors, err)
 	}
-	x.table, x.Coverage = table, &c
 	return nil
 }
 
@@ -161,7 +157,9 @@ func (x *Experiment) Model(cell lm.Cell) (*lm.Model, error) {
 	}
 	table := m.Embedding()
 	clear(table.Value[:x.Article.EmSize]) // the padding's, which nothing reads in training
-	copy(table.Value, x.table)
+	if x.Vectors != nil {
+		x.Vectors.Fill(table.Value)
+	}
 	table.Frozen = x.Article.Freeze
 	return m, nil
 }

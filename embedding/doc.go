@@ -9,7 +9,7 @@
 //     little-endian float32 numbers.
 //
 // A [Reader] gives one word after another in bounded memory, so that a file of any
-// size serves; [Fill] takes the rows that a vocabulary asks for. Files are checked
+// size serves; [Select] keeps the rows that a vocabulary asks for. Files are checked
 // as if a stranger had sent them: a wrong width, numbers that are none, a file that
 // is cut are errors that name the line or the word.
 package embedding

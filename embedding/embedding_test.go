@@ -114,7 +114,7 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-func TestFill(t *testing.T) {
+func TestSelect(t *testing.T) {
 	words := []string{"", "日", "白日", "the", "the", "gone"}
 	table := make([]float32, len(words)*3)
 	for i := range table {
@@ -124,23 +124,20 @@ func TestFill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := embedding.Fill(r, table, 3, words)
+	if err := r.Fits(4); err == nil || !strings.Contains(err.Error(), "3 numbers, the embedding is 4 wide") {
+		t.Errorf("wrong width: %v", err)
+	}
+	m, err := embedding.Select(r, words)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (embedding.Coverage{Words: 5, Found: 3}); got != want || got.Missing() != 2 {
-		t.Errorf("coverage %+v, want %+v", got, want)
+	if m.Words != 5 || m.Found != 3 || m.Missing() != 2 || m.Width != 3 {
+		t.Errorf("%d words, %d found, %d missing, %d wide; want 5, 3, 2, 3", m.Words, m.Found, m.Missing(), m.Width)
 	}
+	m.Fill(table)
 	want := []float32{9, 9, 9, 9, 9, 9, 1, 2, 3, 0.5, -1, 2e-3, 0.5, -1, 2e-3, 9, 9, 9}
 	if !slices.Equal(table, want) {
 		t.Errorf("table %v, want %v", table, want)
-	}
-	r, err = embedding.NewReader(strings.NewReader(glove))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := embedding.Fill(r, table, 4, nil); err == nil || !strings.Contains(err.Error(), "3 numbers, the embedding is 4 wide") {
-		t.Errorf("wrong width: %v", err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 
@@ -27,6 +28,10 @@ func (j *Job) card(w io.Writer, out Outcome) error {
 	}
 	fmt.Fprintf(&b, "\n%d tokens train, %d validate.\n\n", p.Data.Train.Tokens, p.Data.Valid.Tokens)
 	fmt.Fprintf(&b, "## Training\n\n    %s\n\n", strings.Join(p.Command, " "))
+	if v := p.Vectors; v != nil {
+		fmt.Fprintf(&b, "The embedding begins with %s (SHA-256 %s): %d of %d %ss, the others at random.%s\n\n",
+			filepath.Base(v.Path), v.SHA256, v.Found, v.Words, j.tok.Unit(), map[bool]string{true: " It is not trained."}[p.Settings.Freeze])
+	}
 	if p.Ngram != nil {
 		fmt.Fprintf(&b, "Counted once, %s, Refrain %s. config.json has the discounts, plan.json every setting.\n\n## Results\n\n", reach(*p.Ngram), version())
 	} else {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/refrain-lm/refrain/checkpoint"
 	"github.com/refrain-lm/refrain/data"
+	"github.com/refrain-lm/refrain/embedding"
 	"github.com/refrain-lm/refrain/internal/kernel"
 	"github.com/refrain-lm/refrain/lm"
 	"github.com/refrain-lm/refrain/ngram"
@@ -38,6 +39,7 @@ type Job struct {
 	lock     *checkpoint.FolderLock
 	plan     Plan
 	tok      *tokenizer.Tokenizer
+	vectors  *embedding.Matrix // nil: none, or a run that goes on
 	ids      *data.IDs
 	deadline time.Time
 	temp     bool
@@ -166,6 +168,9 @@ func (j *Job) prepare(ctx context.Context, in Input, on func(Event)) error {
 	p.Model.Vocab = j.tok.Size()
 	if p.Settings.Model == ngram.Kind {
 		return j.prepareNgram(on)
+	}
+	if err := j.readVectors(); err != nil {
+		return err
 	}
 	s := &p.Settings
 	if err := s.choosePrecision(); err != nil {
@@ -501,5 +506,5 @@ var phaseFixed = map[string]bool{
 	"tokenizer": true, "words": true, "min-count": true, "vocab-size": true, "lower": true, "normalize": true,
 	"model": true, "cell": true, "nonlinearity": true, "gru-reset": true, "bias": true, "nlayers": true, "nhid": true, "order": true, "across-lines": true,
 	"emsize": true, "tied": true, "norm": true, "residual": true, "batch-size": true, "bptt": true, "init": true, "init-range": true, "forget-bias": true, "chrono": true,
-	"seed": true, "recipe": true, "optimizer": true, "average": true,
+	"vectors": true, "freeze-embedding": true, "seed": true, "recipe": true, "optimizer": true, "average": true,
 }

@@ -33,6 +33,7 @@ type Plan struct {
 	TokenizerID string        `json:"tokenizer_sha256"`
 	Model       lm.Config     `json:"model"`
 	Params      int64         `json:"params"`
+	Vectors     *Vectors      `json:"vectors,omitempty"`
 	Ngram       *ngram.Config `json:"ngram,omitempty"` // an n-gram model instead: of Model only the vocabulary holds
 	From        int64         `json:"from"`            // step at which this phase began; 0: from scratch
 	Steps       int64         `json:"steps"`           // total, earlier phases included

@@ -58,6 +58,9 @@ func (j *Job) Run(ctx context.Context, on func(Event)) (Outcome, error) {
 	if err != nil && !errors.Is(err, ErrNoSnapshot) {
 		return out, err
 	}
+	if err := j.placeVectors(m, errors.Is(err, ErrNoSnapshot)); err != nil {
+		return out, err
+	}
 	log, err := j.folder.openMetrics(last.Run.Step, j.plan.From)
 	if err != nil {
 		return out, err

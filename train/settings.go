@@ -52,7 +52,9 @@ type Settings struct {
 	Init          string  `json:"init"`
 	InitRange     float64 `json:"init_range"`
 	ForgetBias    float64 `json:"forget_bias"`
-	Chrono        float64 `json:"chrono"` // longest lag that gates begin open for; 0: off
+	Vectors       string  `json:"vectors"`          // file that the embedding begins with
+	Freeze        bool    `json:"freeze_embedding"` // train around it
+	Chrono        float64 `json:"chrono"`           // longest lag that gates begin open for; 0: off
 
 	// Learning
 	Optimizer   string  `json:"optimizer"`
@@ -138,6 +140,8 @@ var flags = []Flag{
 	{"init", "Model", "initial weights: refrain, pytorch, keras, uniform", "refrain", func(s *Settings) any { return &s.Init }},
 	{"init-range", "Model", "half width of --init uniform", "0.1", func(s *Settings) any { return &s.InitRange }},
 	{"forget-bias", "Model", "initial bias of LSTM forget gates", "", func(s *Settings) any { return &s.ForgetBias }},
+	{"vectors", "Model", "file of word vectors that the embedding begins with: GloVe, word2vec, fastText", "", func(s *Settings) any { return &s.Vectors }},
+	{"freeze-embedding", "Model", "keep the vectors as they are, and train around them", "false", func(s *Settings) any { return &s.Freeze }},
 	{"chrono", "Model", "gates begin open for lags up to this many tokens (Tallec and Ollivier; 0: off)", "0", func(s *Settings) any { return &s.Chrono }},
 
 	{"lr", "Learning", "learning rate (peak)", "", func(s *Settings) any { return &s.LR }},
@@ -355,6 +359,12 @@ func (s Settings) Validate() error {
 	}
 	if s.Given("time") && s.Time < time.Second {
 		bad("--time %v: a run needs a second at least", s.Time)
+	}
+	if s.Freeze && s.Vectors == "" {
+		bad("--freeze-embedding keeps given vectors: give --vectors FILE")
+	}
+	if s.Freeze && s.Given("tied") && s.Tied {
+		bad("--freeze-embedding does not go with --tied, whose output layer is the embedding")
 	}
 	s.validateKind(bad)
 	if s.Given("words") && s.Tokenizer != "word" {

@@ -33,6 +33,7 @@ type compareFlags struct {
 
 func (a *app) compareCommand() *cobra.Command {
 	var o compareFlags
+	var article articleFlags
 	cmd := &cobra.Command{Use: "compare [FILE|DIR|-]...", Short: "several models on equal terms", Args: cobra.ArbitraryArgs}
 	f := cmd.Flags()
 	f.StringSliceVar(&o.Models, "models", nil, "of "+strings.Join(compare.Kinds(), ", ")+", and mixtures such as lstm+ngram: `LIST`")
@@ -58,6 +59,7 @@ func (a *app) compareCommand() *cobra.Command {
 		{title: "Model", brief: true}, {title: "Learning", brief: true},
 		{title: "Running", names: []string{"search-tokens", "prompt", "sentence", "timings", "resume", "dry-run", "json"}, brief: true},
 	}
+	groups = append(groups, article.add(f))
 	shared := map[string]bool{}
 	for _, name := range compare.SharedFlags() {
 		shared[name] = true
@@ -73,10 +75,18 @@ func (a *app) compareCommand() *cobra.Command {
 		i := map[string]int{"Text": 1, "Model": 2, "Learning": 3, "Running": 4}[s.Group]
 		groups[i].names = append(groups[i].names, s.Name)
 	}
-	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.compare(cmd, args, o) }
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := article.check(cmd); err != nil {
+			return err
+		}
+		if article.on {
+			return a.article(cmd, args, o, &article)
+		}
+		return a.compare(cmd, args, o)
+	}
 	a.describe(cmd, page{
 		summary:  "Train several models on one text on equal terms, and say which predicts it best and how sure that is.",
-		examples: []string{"compare book.txt", "compare book.txt --models rnn,lstm,gru --time 30m", "compare --resume book-comparison"},
+		examples: []string{"compare book.txt", "compare book.txt --models rnn,lstm,gru --time 30m", "compare --resume book-comparison", "compare --article poems.txt"},
 		groups:   groups,
 		notes: []string{"Equal parameters, tokens and search for a learning rate; --nhid is the width of the LSTM that sets the parameters.",
 			"Each in full: refrain compare --help --all, or man refrain-compare"},
