@@ -60,7 +60,7 @@ func (m *Matrix) Fill(table []float32) {
 // of that width.
 func (r *Reader) Fits(width int) error {
 	if width != r.width {
-		return fmt.Errorf("embedding: the vectors have %d numbers, the embedding is %d wide: take --emsize %d", r.width, width, r.width)
+		return fmt.Errorf("the vectors have %d numbers, the embedding is %d wide: take --emsize %d", r.width, width, r.width)
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ type Reader struct {
 func Open(path string) (*Reader, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("embedding: %w", err)
+		return nil, err
 	}
 	r, err := NewReader(f)
 	if err != nil {
@@ -56,13 +56,13 @@ func NewReader(r io.Reader) (*Reader, error) {
 	if magic, _ := out.r.Peek(2); string(magic) == "\x1f\x8b" {
 		z, err := gzip.NewReader(out.r)
 		if err != nil {
-			return nil, fmt.Errorf("embedding: gzip: %w", err)
+			return nil, fmt.Errorf("gzip: %w", err)
 		}
 		out.close = append(out.close, z)
 		out.r = bufio.NewReaderSize(z, window)
 	}
 	if err := out.header(); err != nil {
-		return nil, fmt.Errorf("embedding: %w", err)
+		return nil, err
 	}
 	out.vector = make([]float32, out.width)
 	return out, nil
@@ -134,12 +134,12 @@ func (r *Reader) Next() (word []byte, vector []float32, err error) {
 		return nil, nil, r.checkCount()
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("embedding: %s: %w", r.place(), err)
+		return nil, nil, fmt.Errorf("%s: %w", r.place(), err)
 	}
 	r.read++
 	for i, v := range r.vector {
 		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return nil, nil, fmt.Errorf("embedding: %q: number %d is %v", r.word, i+1, v)
+			return nil, nil, fmt.Errorf("%q: number %d is %v", r.word, i+1, v)
 		}
 	}
 	return r.word, r.vector, nil
@@ -148,7 +148,7 @@ func (r *Reader) Next() (word []byte, vector []float32, err error) {
 // checkCount is io.EOF where the file holds as many words as its header says.
 func (r *Reader) checkCount() error {
 	if r.words >= 0 && r.read < r.words {
-		return fmt.Errorf("embedding: the file is cut: %d vectors, its first line says %d; copy it again", r.read, r.words)
+		return fmt.Errorf("the file is cut: %d vectors, its first line says %d; copy it again", r.read, r.words)
 	}
 	return io.EOF
 }

@@ -243,7 +243,7 @@ func (s *Settings) chooseModel(operations float64) {
 		s.chooseCells(want)
 	}
 	s.choose("emsize", strconv.Itoa(embeddingFor(s.Tokenizer, s.Hidden)))
-	if s.Tokenizer == "word" {
+	if s.Tokenizer == "word" && !s.Freeze {
 		s.choose("tied", "true")
 	}
 }

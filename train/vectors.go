@@ -42,9 +42,6 @@ func (j *Job) readVectors() error {
 	if err := s.Set("emsize", strconv.Itoa(r.Width()), "vectors"); err != nil {
 		return err
 	}
-	if s.Freeze {
-		s.choose("tied", "false") // the output layer is to learn
-	}
 	if j.vectors, err = embedding.Select(r, j.words()); err != nil {
 		return fmt.Errorf("--vectors %s: %w", s.Vectors, err)
 	}

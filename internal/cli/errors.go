@@ -115,7 +115,7 @@ func (a *app) warn(format string, args ...any) {
 	}
 }
 
-var packagePrefix = regexp.MustCompile(`^(?:(?:lm|ngram|train|compare|eval|data|tokenizer|checkpoint|sample|optim|nn|cpu|config): )+`)
+var packagePrefix = regexp.MustCompile(`^(?:(?:lm|ngram|train|compare|eval|data|tokenizer|keras|checkpoint|sample|optim|nn|cpu|config): )+`)
 
 // tidy makes an error one line without the names of our packages in front.
 func tidy(err error) string {

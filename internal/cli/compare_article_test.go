@@ -1,0 +1,62 @@
+package cli_test
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const couplet = "The moon is high, the night is long,\nThe wind is low, it sings a song.\n"
+
+// TestCompareArticle: a table with a row for each cell and epoch, and three folders
+// that other commands take.
+func TestCompareArticle(t *testing.T) {
+	dir := t.TempDir()
+	text, out := filepath.Join(dir, "poem.txt"), filepath.Join(dir, "out")
+	write(t, text, strings.Repeat(couplet, 20))
+	r := refrain(t, nil, "", "compare", "--article", text, "--out", out, "--epochs", "2", "--nhid", "8", "--emsize", "4", "--batch-size", "4")
+	if r.status != 0 {
+		t.Fatal(r.err)
+	}
+	lines := strings.Split(strings.TrimSpace(r.out), "\n")
+	if len(lines) != 1+3*2+1 || !strings.HasPrefix(lines[6], "gru ") || lines[7] != out {
+		t.Errorf("output:\n%s", r.out)
+	}
+	for _, cell := range []string{"rnn", "lstm", "gru"} {
+		for _, verb := range []string{"inspect", "eval", "score", "generate"} {
+			args := []string{verb, filepath.Join(out, cell)}
+			if verb == "eval" || verb == "score" {
+				args = append(args, text)
+			}
+			if r := refrain(t, nil, "", args...); r.status != 0 {
+				t.Errorf("%s of %s: %s", verb, cell, r.err)
+			}
+		}
+	}
+}
+
+func TestCompareArticleUsage(t *testing.T) {
+	text := filepath.Join(t.TempDir(), "poem.txt")
+	write(t, text, couplet)
+	for _, c := range []struct {
+		args, want string
+		code       int
+	}{
+		{"--form last", "--form goes with --article", 2},
+		{"--article --time 1m", "leave out --time", 2},
+		{"--article --form first", "every or last", 2},
+		{"--article --split 1", "outside", 2},
+		{"--article --split-by lines", "rows or documents", 2},
+		{"--article --models ngram", "rnn, lstm, lstm-nog, gru", 2},
+		{"--article --vectors " + text, "not a file of word vectors", 1},
+		{"--article --freeze-embedding", "--vectors", 1},
+	} {
+		r := refrain(t, nil, "", append([]string{"compare", text, "--out", filepath.Join(t.TempDir(), "out")}, strings.Fields(c.args)...)...)
+		if r.status != c.code || !strings.Contains(r.err, c.want) || strings.Count(strings.TrimSpace(r.err), "\n") > 0 {
+			t.Errorf("%s: exit %d, %q; want %d and one line with %q", c.args, r.status, r.err, c.code, c.want)
+		}
+	}
+	if r := refrain(t, nil, "one\ntwo\n", "compare", "--article", "-"); r.status != 1 || !strings.Contains(r.err, "nothing to predict") {
+		t.Errorf("one word a line: exit %d, %q", r.status, r.err)
+	}
+}
