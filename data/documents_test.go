@@ -188,3 +188,19 @@ func TestDocumentsMemory(t *testing.T) {
 		t.Errorf("a pass keeps %d bytes", grown)
 	}
 }
+
+func TestTexts(t *testing.T) {
+	read := func(whole bool) []string {
+		docs, err := data.Texts([]data.Source{data.Text("a", []byte("one\r\ntwo\n\nthree")), data.Text("b", []byte("four\n"))}, whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return docs
+	}
+	if got, want := read(false), []string{"one", "two", "", "three", "four"}; !slices.Equal(got, want) {
+		t.Errorf("lines %q, want %q", got, want)
+	}
+	if got, want := read(true), []string{"one\ntwo\n\nthree", "four\n"}; !slices.Equal(got, want) {
+		t.Errorf("sources %q, want %q", got, want)
+	}
+}

@@ -6,7 +6,7 @@ import (
 )
 
 // Texts reads sources whole, as documents: every line without its end, or with
-// whole every source. It is for what is kept in memory anyway; a text of any size
+// whole every source, its line ends "\n". It is for what is kept in memory anyway; a text of any size
 // goes through [Chunks].
 func Texts(src []Source, whole bool) ([]string, error) {
 	var docs []string
@@ -19,7 +19,7 @@ func Texts(src []Source, whole bool) ([]string, error) {
 			return nil, err
 		}
 		if whole {
-			docs = append(docs, text.String())
+			docs = append(docs, strings.ReplaceAll(text.String(), "\r\n", "\n"))
 			continue
 		}
 		for line := range strings.Lines(text.String()) {

@@ -101,7 +101,7 @@ func ReadTokenizer(r io.Reader) (*Tokenizer, error) {
 		return nil, fmt.Errorf("keras: tokenizer of more than %d bytes", maxFile)
 	}
 	t := new(Tokenizer)
-	if err := json.Unmarshal(raw, t); err != nil {
+	if err := t.UnmarshalJSON(raw); err != nil {
 		return nil, err
 	}
 	return t, nil

@@ -18,12 +18,24 @@ import (
 
 func (a *app) tokenizeCommand() *cobra.Command {
 	var ids, info, asJSON bool
-	cmd := &cobra.Command{Use: "tokenize DIR [FILE|-]...", Short: "show a model's tokens", Args: cobra.ArbitraryArgs}
+	var k kerasFlags
+	cmd := &cobra.Command{Use: "tokenize DIR [FILE|-]...", Short: "show a model's tokens, or Keras' ids", Args: cobra.ArbitraryArgs}
 	f := cmd.Flags()
 	f.BoolVar(&ids, "ids", false, "ids, one line of them for each line")
 	f.BoolVar(&info, "info", false, "the vocabulary instead of a text")
 	f.BoolVar(&asJSON, "json", false, "a JSON object a line")
+	group := k.add(f)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := k.check(cmd); err != nil {
+			return err
+		}
+		if k.on {
+			files, err := a.inputs(cmd, args)
+			if err != nil {
+				return err
+			}
+			return a.tokenizeKeras(files, k, info, asJSON)
+		}
 		if len(args) == 0 {
 			return helpError{cmd}
 		}
@@ -46,10 +58,10 @@ func (a *app) tokenizeCommand() *cobra.Command {
 		return a.tokenize(tok, src, ids, asJSON)
 	}
 	a.describe(cmd, page{
-		summary:  "Show the tokens a model sees in a text, one a line: id TAB token.",
-		examples: []string{"tokenize book-model other.txt --ids", "tokenize book-model --info"},
-		groups:   []flagGroup{{title: "What", names: []string{"ids", "info", "json"}}},
-	}, nil)
+		summary:  "Show the tokens a model sees in a text, one a line: id TAB token; with --keras the ids of Keras' Tokenizer, a line a document.",
+		examples: []string{"tokenize book-model other.txt --ids", "tokenize book-model --info", "tokenize --keras poems.txt --maxlen 20 --save tokenizer.json"},
+		groups:   []flagGroup{{title: "What", names: []string{"ids", "info", "json"}}, group},
+	}, map[string]string{"filters": "punctuation, tabs, line ends", "split": "a space"})
 	return cmd
 }
 
