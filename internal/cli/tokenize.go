@@ -59,7 +59,7 @@ func (a *app) tokenizeCommand() *cobra.Command {
 	}
 	a.describe(cmd, page{
 		summary:  "Show the tokens a model sees in a text, one a line: id TAB token; with --keras the ids of Keras' Tokenizer, a line a document.",
-		examples: []string{"tokenize book-model other.txt --ids", "tokenize book-model --info", "tokenize --keras poems.txt --maxlen 20 --save tokenizer.json"},
+		examples: []string{"tokenize book-model other.txt --ids", "tokenize book-model --info", "tokenize --keras poems.txt --maxlen 20 --write tokenizer.json"},
 		groups:   []flagGroup{{title: "What", names: []string{"ids", "info", "json"}}, group},
 	}, map[string]string{"filters": "punctuation, tabs, line ends", "split": "a space"})
 	return cmd

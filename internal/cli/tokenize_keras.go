@@ -32,7 +32,7 @@ type kerasFlags struct {
 }
 
 // kerasNames lists them; a model folder's tokenizer has no use for them.
-var kerasNames = []string{"num-words", "oov", "filters", "split", "lower", "char-level", "from", "save", "maxlen", "pad", "truncate", "pairs", "matrix", "texts", "per-file"}
+var kerasNames = []string{"num-words", "oov", "filters", "split", "lower", "char-level", "from", "write", "maxlen", "pad", "truncate", "pairs", "matrix", "texts", "per-file"}
 
 func (o *kerasFlags) add(f *pflag.FlagSet) flagGroup {
 	f.BoolVar(&o.on, "keras", false, "no model: Keras' Tokenizer, fitted on the files, each line a document")
@@ -43,7 +43,7 @@ func (o *kerasFlags) add(f *pflag.FlagSet) flagGroup {
 	f.BoolVar(&o.lower, "lower", true, "lower-case the text")
 	f.BoolVar(&o.chars, "char-level", false, "every character is a token")
 	f.StringVar(&o.from, "from", "", "the JSON `FILE` of a tokenizer, ours or Keras', instead of fitting")
-	f.StringVar(&o.save, "save", "", "write the tokenizer's JSON to `FILE`, for tokenizer_from_json")
+	f.StringVar(&o.save, "write", "", "write the tokenizer's JSON to `FILE`, for tokenizer_from_json")
 	f.IntVar(&o.maxLen, "maxlen", 0, "pad and cut to `N` ids (0 with --pad: as long as the longest)")
 	f.StringVar(&o.pad, "pad", "", "pad with zeros: `pre` or post")
 	f.StringVar(&o.truncate, "truncate", "pre", "cut longer ones: `pre` or post")

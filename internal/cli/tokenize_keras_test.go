@@ -11,7 +11,7 @@ func TestTokenizeKeras(t *testing.T) {
 	dir := t.TempDir()
 	text, saved := filepath.Join(dir, "text.txt"), filepath.Join(dir, "tokenizer.json")
 	write(t, text, "The cat sat on the mat.\r\nThe DOG!\n\n")
-	if r := refrain(t, nil, "", "tokenize", "--keras", text, "--save", saved, "--oov", "?"); r.status != 0 {
+	if r := refrain(t, nil, "", "tokenize", "--keras", text, "--write", saved, "--oov", "?"); r.status != 0 {
 		t.Fatal(r.err)
 	}
 	for _, c := range []struct{ args, stdin, want string }{
