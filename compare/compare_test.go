@@ -289,6 +289,30 @@ func TestMixture(t *testing.T) {
 	}
 }
 
+// TestEqualTime: where time is equal, models make as many steps as their speed
+// allows, and say what time they took.
+func TestEqualTime(t *testing.T) {
+	t.Parallel()
+	s := tiny("rnn", "lstm")
+	s.Tokens, s.Time, s.Equal = 0, 3*time.Second, "time"
+	c := prepare(t, s, sentences(1500))
+	res, err := c.Run(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := 0.6 * 3 / (2 * 4.0); math.Abs(res.Plan.Seconds-want) > 1e-9 || res.Plan.Tokens != 0 {
+		t.Errorf("%v seconds and %d tokens a run, want %v and 0", res.Plan.Seconds, res.Plan.Tokens, want)
+	}
+	for i, e := range c.Protocol().Entries {
+		if got, want := res.Models[i].Runs[0].Tokens, e.Steps*c.Protocol().TokensPerStep(); got != want || e.Steps%24 != 0 {
+			t.Errorf("%s read %d tokens, its plan says %d in %d steps", e.Kind, got, want, e.Steps)
+		}
+		if !(res.Models[i].Runs[0].Seconds > 0) {
+			t.Errorf("%s does not say what time it took", e.Kind)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	labels := strings.Repeat("good\tI like it\nbad\tI do not\n", 300)
 	for _, c := range []struct {

@@ -40,6 +40,9 @@ func (c *Comparison) plan(ctx context.Context) error {
 		return err
 	}
 	p.chooseMeasures()
+	if err := p.checkDisk(c.dir); err != nil {
+		return err
+	}
 	p.Fitted = p.Settings.Time == 0
 	p.Complete = true
 	return c.writePlan()
@@ -298,6 +301,24 @@ func (c *Comparison) settle(ctx context.Context) error {
 		if e := &p.Entries[i]; e.trained() {
 			e.Model = e.Settings.ModelConfig(e.Model.Vocab)
 		}
+	}
+	return nil
+}
+
+// checkDisk refuses a comparison that the disk has no room for: every final run
+// leaves its best weights, those of halfway, and a checkpoint of three times as much.
+func (p Protocol) checkDisk(dir string) error {
+	free, err := checkpoint.FreeSpace(dir)
+	if err != nil {
+		return nil // not known here; a full disk is reported when it happens
+	}
+	need, largest := int64(1e6), int64(0)
+	for _, e := range p.Entries {
+		need += int64(len(p.Seeds)) * e.Params * 4 * 5
+		largest = max(largest, e.Params*4*3)
+	}
+	if need += largest; free < need {
+		return fmt.Errorf("the comparison needs %d MB of disk in %s, which has %d MB free: free some, or take another --out", need/1e6, dir, free/1e6)
 	}
 	return nil
 }

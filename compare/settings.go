@@ -120,8 +120,8 @@ func (s Settings) Validate() error {
 	if s.Equal == "time" && s.Tokens != 0 {
 		bad("--equal time goes with --time, not with --tokens")
 	}
-	if s.Time != 0 && s.Time < 10*time.Second {
-		bad("--time %v: a comparison needs ten seconds at least", s.Time)
+	if s.Time != 0 && s.Time < 3*time.Second {
+		bad("--time %v: a comparison needs three seconds at least", s.Time)
 	}
 	if s.Tokens < 0 || s.SearchTokens < 0 {
 		bad("--tokens and --search-tokens are above 0")
@@ -130,8 +130,8 @@ func (s Settings) Validate() error {
 		bad("--seeds %d: fewer than %d say nothing about chance", s.Seeds, minSeeds)
 	}
 	for _, kind := range s.Models {
-		if (Entry{Kind: kind}).mixed() {
-			continue
+		if !slices.Contains(Kinds(), kind) {
+			continue // told already, or a mixture
 		}
 		if err := settingsFor(kind, s.Shared).Validate(); err != nil && !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == err.Error() }) {
 			errs = append(errs, err)

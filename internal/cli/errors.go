@@ -162,7 +162,7 @@ func flagError(cmd *cobra.Command, err error) error {
 func plainCause(err error) string {
 	text := err.Error()
 	switch {
-	case strings.Contains(text, "invalid syntax"), strings.Contains(text, "invalid duration"):
+	case strings.Contains(text, "invalid syntax"), strings.Contains(text, "invalid duration"), strings.Contains(text, "unit in duration"):
 		return "not a value of the right form"
 	case strings.Contains(text, "out of range"):
 		return "out of range"
