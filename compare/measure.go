@@ -278,9 +278,18 @@ func (m *measuring) context(ctx context.Context, res *Result) error {
 		if err != nil {
 			return err
 		}
-		k.result.Context, err = contextUse(ctx, model, m.test, targets, most, nil)
+		k.result.Context, err = contextUse(ctx, model, m.test, targets, m.longest(k, most), nil)
 		return err
 	})
+}
+
+// longest is the longest context that a model is shown: of a Transformer what it
+// can see.
+func (m *measuring) longest(k *measured, most int) int {
+	if k.entry.Kind != KindTransformer {
+		return most
+	}
+	return min(most, k.result.Reach)
 }
 
 // counts sorts losses by how often words were seen in training.

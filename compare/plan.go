@@ -182,12 +182,15 @@ func (c *Comparison) complete(ctx context.Context, e *Entry) error {
 		return fmt.Errorf("%s: %w", e.Kind, err)
 	}
 	for _, name := range SharedFlags() {
-		if plan.Settings.Origin[name] == "plan" && !slices.Contains(dropoutFlags, name) {
+		if plan.Settings.Origin[name] == "plan" && !slices.Contains(dropoutFlags, name) && !slices.Contains(widthFlags, name) {
 			setTo(&e.Settings, name, plan.Settings)
 		}
 	}
 	return nil
 }
+
+// widthFlags follow from the width that is being solved for.
+var widthFlags = []string{"nhid", "emsize", "heads", "dim-feedforward"}
 
 // fit decides the steps of every run, by a pilot of each model where the budget is
 // a time.

@@ -102,7 +102,9 @@ func (p Protocol) TokensPerStep() int64 {
 
 // settingsFor are the training settings of one kind of model: what all share,
 // without what other kinds alone understand. What was decided once for all is
-// given; what is a default stays one.
+// given; what is a default stays one. A Transformer has depth and embedding of its
+// own, unless they were asked for: one layer of it cannot look up what followed
+// an earlier token (Olsson et al. 2022), and its embedding is as wide as its layers.
 func settingsFor(kind string, shared train.Settings) train.Settings {
 	s := shared
 	s.Origin = maps.Clone(shared.Origin)
@@ -116,6 +118,9 @@ func settingsFor(kind string, shared train.Settings) train.Settings {
 			drop(name)
 		case "plan":
 			s.Origin[name] = "program"
+			if kind == KindTransformer && slices.Contains([]string{"nlayers", "emsize"}, name) {
+				drop(name)
+			}
 		}
 	}
 	s.Model, s.Cell = kind, ""
