@@ -87,26 +87,26 @@ func Judge(r Result) Judgement {
 		j.Rows = append(j.Rows, newRow(r, i, m))
 	}
 	slices.SortStableFunc(j.Rows, compareRows)
-	losses, hits := make([]sums, len(j.Rows)), make([]sums, len(j.Rows))
+	rows := len(j.Rows)
+	measured := make([]sums, 2*rows) // losses of all rows, then hits
 	for i, row := range j.Rows {
-		losses[i] = lossSums(r.Models[row.Model], tokens)
-		hits[i] = accuracySums(r.Models[row.Model], tokens)
+		measured[i] = lossSums(r.Models[row.Model], tokens)
+		measured[rows+i] = accuracySums(r.Models[row.Model], tokens)
 	}
-	loss := newBootstrap(losses, tokens, bootstrapSeed, resamples)
-	hit := newBootstrap(hits, tokens, bootstrapSeed, resamples)
-	n := len(j.Rows) * (len(j.Rows) - 1) / 2
+	drawn := newBootstrap(measured, tokens, bootstrapSeed, resamples)
+	n := rows * (rows - 1) / 2
 	for a := range j.Rows {
 		for b := a + 1; b < len(j.Rows); b++ {
 			p := Pair{A: j.Rows[a].Name, B: j.Rows[b].Name}
 			switch {
-			case len(loss.groupings) == 0:
+			case len(drawn.groupings) == 0:
 				p.Verdict = ShortText
-			case !j.Rows[a].Complete() || !j.Rows[b].Complete() || losses[a].one() || losses[b].one():
+			case !j.Rows[a].Complete() || !j.Rows[b].Complete() || measured[a].one() || measured[b].one():
 				p.Verdict = Unfinished
 			default:
-				l, h := loss.difference(losses, a, b, n), hit.difference(hits, a, b, n)
+				l, h := drawn.difference(measured, a, b, n), drawn.difference(measured, rows+a, rows+b, n)
 				p.Loss, p.Accuracy = &l, &h
-				p.Lower = Number(lowerShare(losses[a], losses[b]))
+				p.Lower = Number(lowerShare(measured[a], measured[b]))
 				p.judge()
 			}
 			j.Pairs = append(j.Pairs, p)

@@ -61,7 +61,7 @@ func open(t *testing.T) *browser {
 		t.Skip("no Chromium or Chrome on the path; the page is not looked at (on Debian: apt-get install chromium)")
 	}
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox)
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancel)
@@ -293,6 +293,16 @@ func TestPageInBrowser(t *testing.T) {
 		b.media("")
 	})
 	t.Run("keys", func(t *testing.T) { b.in(t).keys() })
+	t.Run("crowded", func(t *testing.T) {
+		b := b.in(t)
+		b.load(crowded())
+		b.none("figures", "checks.svgs()")
+		for _, width := range []int64{1280, 360} {
+			b.width(width)
+			b.none("layout", "checks.layout()")
+			b.keepPicture(fmt.Sprintf("crowded-%d.png", width))
+		}
+	})
 	t.Run("hostile text", func(t *testing.T) {
 		b := b.in(t)
 		b.width(360)
@@ -309,6 +319,30 @@ func TestPageInBrowser(t *testing.T) {
 		b.keepPicture("hostile-360.png")
 		b.silent()
 	})
+}
+
+// crowded has eight models, some of long names, some close to each other, and words
+// for tokens.
+func crowded() compare.Result {
+	r := plausible(6)
+	r.Text.Unit, r.Text.Tokenizer, r.Text.Lossy = "word", "word", true
+	for i, name := range []string{"LSTM + 5-gram", "LSTM without output gate"} {
+		m := r.Models[1]
+		m.Name, m.Kind = name, []string{compare.KindMix, compare.KindLSTMNoGate}[i]
+		m.Runs = slices.Clone(m.Runs)
+		for j := range m.Runs {
+			m.Runs[j].TestLoss += 0.0003
+		}
+		r.Models = append(r.Models, m)
+	}
+	r.Sentence.Tokens = strings.Fields("the unforgettable committee said that it had not , in its opinion , been given what was")
+	for i := range r.Models {
+		for len(r.Models[i].Surprisal) < len(r.Sentence.Tokens) {
+			r.Models[i].Surprisal = append(r.Models[i].Surprisal, 3)
+		}
+		r.Models[i].Surprisal = r.Models[i].Surprisal[:len(r.Sentence.Tokens)]
+	}
+	return r
 }
 
 // in reports to a subtest.

@@ -54,7 +54,8 @@ func (d *drawing) label(tone, text, anchor string, x, y float64) *shape {
 
 // marker draws the mark of a kind of model, the same everywhere.
 func (d *drawing) marker(kind string, at xy, r float64, hollow bool) *shape {
-	s := shape{tone: kind, at: at, fill: !hollow}
+	hollow = hollow || kind == "lstm-nog" || kind == "mix" // of a colour that another kind has
+	s := shape{tone: tone(kind), at: at, fill: !hollow}
 	if hollow {
 		s.stroke = 1.25
 	}

@@ -15,6 +15,7 @@ type figure struct {
 // panel is one pair of axes.
 type panel struct {
 	title  string
+	sub    string  // below the title
 	weight float64 // of its width beside others; 0: 1
 	height float64 // of the plot; 0: by its rows, or 230
 	x, y   axis

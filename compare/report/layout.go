@@ -92,6 +92,9 @@ func (p *panel) head() float64 {
 	if p.title != "" {
 		h += 24
 	}
+	if p.sub != "" {
+		h += 22
+	}
 	if p.y.label != "" {
 		h += 26
 	}
@@ -117,8 +120,12 @@ func (d *drawing) panel(p *panel, x, y, w, head float64) float64 {
 	}
 	at := y + 4
 	if p.title != "" {
-		d.label("ink", p.title, "start", x, at+14).bold = true
+		d.label("ink", cut(p.title, w), "start", x, at+14).bold = true
 		at += 24
+	}
+	if p.sub != "" {
+		d.label("muted", cut(p.sub, w), "start", x, at+12)
+		at += 22
 	}
 	if p.y.label != "" && !p.y.hide {
 		d.label("muted", p.y.label, "start", x, at+14)

@@ -35,6 +35,18 @@ func runeWidth(r rune) float64 {
 	return 1
 }
 
+// cut shortens a bold text to a width.
+func cut(s string, width float64) string {
+	runes := []rune(s)
+	for n := len(runes); n > 0; n-- {
+		if textWidth(s, labelSize*1.1) <= width {
+			break
+		}
+		s = string(runes[:n-1]) + "…"
+	}
+	return s
+}
+
 // box is an area that a label covers.
 type box struct{ x0, y0, x1, y1 float64 }
 

@@ -132,16 +132,16 @@ func (b *builder) gates() *figure {
 }
 
 func gatePanel(t *table, m compare.Model, g compare.Gate) panel {
-	name := fmt.Sprintf("%s, %s gate", m.Name, g.Name)
+	name := g.Name + " gate"
 	if g.Name == "state" {
-		name = m.Name + ", |h|"
+		name = "|h|"
 	}
 	if g.Layer > 1 {
-		name = fmt.Sprintf("%s %d", name, g.Layer)
+		name = fmt.Sprintf("%s, layer %d", name, g.Layer)
 	}
-	p := panel{title: name, height: 150, triangle: true,
-		x: axis{label: "open", min: -0.06, max: 1.06, ticks: []tick{{0, "0"}, {0.5, "0.5"}, {1, "1"}}},
-		y: axis{label: "shut", hide: true, min: -0.06, max: 1.06, ticks: []tick{{0, "0"}, {0.5, "0.5"}, {1, "1"}}}}
+	ends := []tick{{0, "0"}, {0.5, "0.5"}, {1, "1"}}
+	p := panel{title: m.Name, sub: name, height: 150, triangle: true,
+		x: axis{label: "open", min: -0.06, max: 1.06, ticks: ends}, y: axis{label: "shut", hide: true, min: -0.06, max: 1.06, ticks: ends}}
 	type spot struct{ x, y int }
 	units := map[spot]int{}
 	for i, over := range g.Over {

@@ -32,6 +32,10 @@ func (b *builder) loss() section {
 	if r := b.doc.Result; r.Text.Lossy {
 		s.say("There are no bits a byte, since some of the text’s words are not in the vocabulary and were not predicted.")
 	}
+	s.say("This does not say that the order holds for other texts, sizes or budgets. Perplexities compare only within one vocabulary.")
+	if b.doc.Result.Interrupted {
+		s.say("The comparison was interrupted; some runs are missing.")
+	}
 	return s
 }
 

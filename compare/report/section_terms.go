@@ -103,7 +103,7 @@ func (b *builder) unequal() prose {
 	if exempt != "" {
 		said = append(said, "the "+exempt+"’s size, which is as many counts as the text gives")
 	}
-	return say("Not equal: " + strings.Join(said, "; ") + ".")
+	return say("Not equal: " + strings.Join(said, "; ") + ". Equal parameters do not cost equally either; see 8.")
 }
 
 // tuning is section 3: a panel for each search of a learning rate.
