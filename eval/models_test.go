@@ -56,6 +56,9 @@ func random(t testing.TB, tok *tokenizer.Tokenizer, cell lm.Cell) *eval.Model {
 func randomOf(t testing.TB, tok *tokenizer.Tokenizer, cfg lm.Config) *eval.Model {
 	t.Helper()
 	cfg.Vocab, cfg.EmSize, cfg.Hidden, cfg.Layers = tok.Size(), 5, 7, 2
+	if cfg.Kind == lm.KindTransformer {
+		cfg.EmSize = 7
+	}
 	m, err := lm.New(cfg, nn.InitConfig{Name: "uniform", Range: 0.5}, 3)
 	if err != nil {
 		t.Fatal(err)
@@ -75,6 +78,7 @@ func each(t *testing.T, text string, test func(t *testing.T, m *eval.Model)) {
 		{"char", tokenizer.Options{Kind: tokenizer.Char}, lm.Config{Cell: lm.GRU}},
 		{"word", tokenizer.Options{Kind: tokenizer.Word, Words: tokenizer.Whitespace}, lm.Config{Cell: lm.RNN}},
 		{"punct", tokenizer.Options{Kind: tokenizer.Word, Words: tokenizer.Punct}, lm.Config{Cell: lm.LSTMNoG}},
+		{"transformer", tokenizer.Options{Kind: tokenizer.Char}, lm.Config{Kind: lm.KindTransformer, Heads: 1, Context: 9}},
 		{"ffn", tokenizer.Options{Kind: tokenizer.Char}, lm.Config{Kind: lm.KindFFN, Order: 4}},
 	} {
 		t.Run(c.name, func(t *testing.T) { test(t, randomOf(t, newTokenizer(t, c.o, text), c.cfg)) })

@@ -37,7 +37,7 @@ func Open(dir string) (*Model, error) {
 		return nil, err
 	}
 	switch base, _ := lm.CutWeights(kind); base {
-	case lm.KindRecurrent, lm.KindFFN:
+	case lm.KindRecurrent, lm.KindFFN, lm.KindTransformer:
 		m, err := lm.Load(dir)
 		if err != nil {
 			return nil, explain(dir, lm.WeightsFile, err)

@@ -71,7 +71,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"empty config", put(lm.ConfigFile, ""), []string{lm.ConfigFile, "damaged"}},
 		{"cut config", put(lm.ConfigFile, `{"version": 1, "ki`), []string{lm.ConfigFile, "damaged"}},
 		{"config of something else", put(lm.ConfigFile, `{"hidden_size": 768}`), []string{"kind"}},
-		{"unknown kind", edit(lm.ConfigFile, `"recurrent"`, `"transformer"`), []string{"transformer", "newer"}},
+		{"unknown kind", edit(lm.ConfigFile, `"recurrent"`, `"oracle"`), []string{"oracle", "newer"}},
 		{"unknown key", edit(lm.ConfigFile, `"cell"`, `"cel"`), []string{lm.ConfigFile, "cel"}},
 		{"later version", edit(lm.ConfigFile, `"version": 1`, `"version": 2`), []string{"version 2"}},
 		{"huge", edit(lm.ConfigFile, `"nhid": 7`, `"nhid": 1000000`), []string{lm.ConfigFile, "weights"}},

@@ -17,12 +17,13 @@ const Version = 1
 
 // The kinds of models of this package.
 const (
-	KindRecurrent = "recurrent" // a stack of recurrent cells
-	KindFFN       = "ffn"       // feed-forward n-gram network (Bengio et al. 2003)
+	KindRecurrent   = "recurrent"   // a stack of recurrent cells
+	KindFFN         = "ffn"         // feed-forward n-gram network (Bengio et al. 2003)
+	KindTransformer = "transformer" // causal self-attention (Vaswani et al. 2017)
 )
 
 // Kinds lists them.
-func Kinds() []string { return []string{KindRecurrent, KindFFN} }
+func Kinds() []string { return []string{KindRecurrent, KindFFN, KindTransformer} }
 
 // CutWeights takes a kind as config.json has it apart: where weights are kept in
 // fewer bits, it ends with how, as in "recurrent-int8". Programs that do not know
@@ -76,11 +77,16 @@ type Config struct {
 	GRUReset     string `json:"gru_reset,omitempty"`    // gru only: "after" (default; PyTorch) or "before"
 	Bias         string `json:"bias,omitempty"`         // "two" vectors a cell (default; PyTorch) or "one" (Keras)
 
-	Vocab    int  `json:"vocab"`
-	EmSize   int  `json:"emsize"`             // width of the embedding
-	Hidden   int  `json:"nhid"`               // width of every hidden layer
-	Layers   int  `json:"nlayers"`            // number of hidden layers
-	Order    int  `json:"order,omitempty"`    // ffn only: a token is predicted from the order−1 before it; 0 is 5
+	Vocab  int `json:"vocab"`
+	EmSize int `json:"emsize"`          // width of the embedding
+	Hidden int `json:"nhid"`            // width of every hidden layer
+	Layers int `json:"nlayers"`         // number of hidden layers
+	Order  int `json:"order,omitempty"` // ffn only: a token is predicted from the order−1 before it; 0 is 5
+
+	Heads       int `json:"heads,omitempty"`           // transformer only, as are the next two; 0 is what gives heads of about 32 units
+	Context     int `json:"context,omitempty"`         // tokens that attention sees, the present one among them; 0 is 128
+	Feedforward int `json:"dim_feedforward,omitempty"` // width of the layers after attention; 0 is 4·nhid
+
 	Norm     Norm `json:"norm,omitempty"`     // recurrent only; "": none
 	Residual bool `json:"residual,omitempty"` // recurrent only: every layer but the first adds its input to its output
 
@@ -93,8 +99,8 @@ type Config struct {
 	Variational   bool    `json:"variational"`              // one mask a window and lane (Gal and Ghahramani 2016) instead of one a step
 }
 
-// withDefaults fills what a zero field means.
-func (c Config) withDefaults() Config {
+// Complete returns c with what its zero fields mean filled in.
+func (c Config) Complete() Config {
 	if c.Version == 0 {
 		c.Version = Version
 	}
@@ -106,6 +112,8 @@ func (c Config) withDefaults() Config {
 		c = c.recurrentDefaults()
 	case KindFFN:
 		c = c.ffnDefaults()
+	case KindTransformer:
+		c = c.transformerDefaults()
 	}
 	if c.EmSize == 0 {
 		c.EmSize = c.Hidden
@@ -135,7 +143,7 @@ func (c Config) recurrentDefaults() Config {
 
 // Validate reports everything that is wrong with c, in one error.
 func (c Config) Validate() error {
-	c = c.withDefaults()
+	c = c.Complete()
 	var errs []error
 	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if c.Version != Version {
@@ -146,6 +154,8 @@ func (c Config) Validate() error {
 		c.validateRecurrent(bad)
 	case KindFFN:
 		c.validateFFN(bad)
+	case KindTransformer:
+		c.validateTransformer(bad)
 	default:
 		bad("kind %q is none of %s", c.Kind, strings.Join(Kinds(), ", "))
 	}
@@ -220,7 +230,8 @@ func (c Config) foreign(bad func(string, ...any)) {
 		{"gru_reset", KindRecurrent, c.GRUReset != ""}, {"bias", KindRecurrent, c.Bias != ""},
 		{"norm", KindRecurrent, c.Norm != NoNorm}, {"residual", KindRecurrent, c.Residual},
 		{"dropout_weight", KindRecurrent, c.DropoutWeight != 0},
-		{"order", KindFFN, c.Order != 0},
+		{"order", KindFFN, c.Order != 0}, {"heads", KindTransformer, c.Heads != 0},
+		{"context", KindTransformer, c.Context != 0}, {"dim_feedforward", KindTransformer, c.Feedforward != 0},
 	} {
 		if f.given && f.kind != c.Kind {
 			bad("%s belongs to kind %s, not %s", f.name, f.kind, c.Kind)
@@ -276,12 +287,15 @@ func (c Config) normParams() int64 {
 
 // Params counts trainable scalars; tied weights count once.
 func (c Config) Params() int64 {
-	c = c.withDefaults()
+	c = c.Complete()
 	v, e, h := int64(c.Vocab), int64(c.EmSize), int64(c.Hidden)
 	n := v * e
-	if c.Kind == KindFFN {
+	switch c.Kind {
+	case KindFFN:
 		n += c.ffnWeights() + int64(c.Layers)*h
-	} else {
+	case KindTransformer:
+		n += c.transformerParams()
+	default:
 		n += c.recurrentParams()
 	}
 	if c.projected() {
@@ -309,11 +323,14 @@ func (c Config) recurrentParams() int64 {
 // MultiplyAdds counts the multiply-adds of one token's forward products; a
 // training step costs three times as many.
 func (c Config) MultiplyAdds() int64 {
-	c = c.withDefaults()
+	c = c.Complete()
 	n := int64(0)
-	if c.Kind == KindFFN {
+	switch c.Kind {
+	case KindFFN:
 		n = c.ffnWeights()
-	} else {
+	case KindTransformer:
+		n = c.transformerProducts()
+	default:
 		n = c.recurrentWeights()
 	}
 	if c.projected() {
@@ -335,9 +352,12 @@ func (c Config) recurrentWeights() int64 {
 // String is the short name of the architecture, such as "LSTM 2x256" or
 // "FFN 1x256, order 5".
 func (c Config) String() string {
-	c = c.withDefaults()
-	if c.Kind == KindFFN {
+	c = c.Complete()
+	switch c.Kind {
+	case KindFFN:
 		return fmt.Sprintf("FFN %dx%d, order %d", c.Layers, c.Hidden, c.Order)
+	case KindTransformer:
+		return fmt.Sprintf("Transformer %dx%d, context %d", c.Layers, c.Hidden, c.Context)
 	}
 	return fmt.Sprintf("%s %dx%d", strings.ToUpper(string(c.Cell)), c.Layers, c.Hidden)
 }
@@ -370,7 +390,7 @@ func ReadConfig(r io.Reader) (Config, error) {
 func (c Config) Write(w io.Writer) error {
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	c = c.withDefaults()
+	c = c.Complete()
 	if c.Weights != "" {
 		c.Kind, c.Weights = c.Kind+"-"+c.Weights, ""
 	}

@@ -1,7 +1,7 @@
 // Package lm holds neural language models: an embedding, a stack of blocks and
 // a softmax head, with one Config that rebuilds them. The blocks are recurrent
-// cells, or hidden layers over a window of the last tokens (kind ffn, Bengio et
-// al. 2003).
+// cells, hidden layers over a window of the last tokens (kind ffn, Bengio et
+// al. 2003), or layers of causal attention (kind transformer, Vaswani et al. 2017).
 //
 // A [Model] is a list of blocks from package nn. Training runs it over windows
 // of T tokens in B lanes: [Model.Loss] walks the list forwards and leaves on a
@@ -24,6 +24,11 @@
 // [Model.Quantize] makes a model of weights in fewer bits, for use alone. Its
 // config.json says so in the kind ("recurrent-int8"), its matrices are I8 with
 // their rows' scales, or BF16.
+//
+// A transformer's weights are those of a torch.nn.TransformerEncoder with
+// norm_first and a last LayerNorm, in a module's attribute transformer; it wants
+// a mask [B·heads,T,T] that is −nn.Slope(head, heads)·age for ages from 0 to
+// context−1, and −Inf elsewhere. bench/golden/torch_kinds.py has the lines.
 //
 // # Errors
 //

@@ -20,7 +20,8 @@ import (
 // mean.
 type golden struct {
 	Kind                  string
-	Order                 int
+	Order, Heads, Context int
+	Feedforward           int
 	Cell, Reset, Bias     string
 	ReLU                  bool
 	Vocab, EmSize, Hidden int
@@ -71,7 +72,7 @@ func readGolden(t *testing.T, path string) golden {
 func (g golden) model(t *testing.T) *lm.Model {
 	t.Helper()
 	cfg := lm.Config{
-		Kind: g.Kind, Order: g.Order,
+		Kind: g.Kind, Order: g.Order, Heads: g.Heads, Context: g.Context, Feedforward: g.Feedforward,
 		Cell: lm.Cell(g.Cell), GRUReset: g.Reset, Bias: g.Bias, Vocab: g.Vocab,
 		EmSize: g.EmSize, Hidden: g.Hidden, Layers: g.Layers, Tied: g.Tied,
 	}
@@ -234,8 +235,8 @@ func near(t *testing.T, what string, got, want []float64) {
 // every step, and the weights, averages and state at the end.
 func TestGoldenTraining(t *testing.T) {
 	paths, err := filepath.Glob("testdata/train_*.json")
-	if err != nil || len(paths) != 5 {
-		t.Fatalf("%d fixtures, want 5 (%v)", len(paths), err)
+	if err != nil || len(paths) != 6 {
+		t.Fatalf("%d fixtures, want 6 (%v)", len(paths), err)
 	}
 	pool := parallel.New(2)
 	defer pool.Close()

@@ -52,14 +52,17 @@ func build(cfg Config) (*Model, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	cfg = cfg.withDefaults()
+	cfg = cfg.Complete()
 	m := &Model{cfg: cfg}
 	table := nn.NewParam("encoder.weight", cfg.Vocab, cfg.EmSize)
 	m.embed = nn.NewEmbedding(table)
 	m.add(m.dropout(cfg.DropoutInput, cfg.EmSize))
-	if cfg.Kind == KindFFN {
+	switch cfg.Kind {
+	case KindFFN:
 		m.addFFN()
-	} else {
+	case KindTransformer:
+		m.addTransformer()
+	default:
 		m.addRecurrent()
 	}
 	m.add(m.dropout(cfg.DropoutOutput, cfg.Hidden))

@@ -85,7 +85,7 @@ func TestGradientsByDifferences(t *testing.T) {
 				roundTo(p.Value)
 			}
 			l.Refresh(nil, true)
-			x := roundTo(random(9, steps*lanes*in, 1))
+			x := roundTo(random(9, steps*lanes*l.InSize(), 1))
 			if c.name == "relu" { // away from the kink
 				for i := range x {
 					x[i] += float32(2*(i%2)-1) * 2

@@ -41,6 +41,9 @@ var remembering = []blockCase{
 	{"window-1", func(in, out int) block { return nn.NewWindow(in, 1) }},
 	{"window-2", func(in, out int) block { return nn.NewWindow(in, 2) }},
 	{"window-4", func(in, out int) block { return nn.NewWindow(in, 4) }},
+	{"attention", func(in, out int) block { return nn.NewAttention("layers.0.self_attn", 6, 2, 4) }},
+	{"attention-one-token", func(in, out int) block { return nn.NewAttention("layers.0.self_attn", 6, 3, 1) }},
+	{"attention-wide", func(in, out int) block { return nn.NewAttention("layers.0.self_attn", 18, 1, 37) }},
 }
 
 // stateful is every layer whose windows may be cut anywhere and whose lanes
@@ -82,6 +85,10 @@ var blocks = append(append([]blockCase{
 	}},
 	{"tanh", func(in, out int) block { return nn.NewActivation(nn.Tanh, in) }},
 	{"relu", func(in, out int) block { return nn.NewActivation(nn.ReLU, in) }},
+	{"layer-norm", func(in, out int) block { return nn.NewLayerNorm("norm", in) }},
+	{"residual-attention", func(in, out int) block {
+		return nn.NewResidual(nn.NewLayerNorm("norm", in), nn.NewAttention("layers.0.self_attn", in, 1, 3), nn.NewDropout(0.4, false, in, 3))
+	}},
 }, stateful...), batchCells...)
 
 // random returns n numbers from [-r, r).
@@ -284,7 +291,7 @@ func TestPoolSizeChangesNoBit(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for _, h := range []int{7, 37, 80} {
 				l := c.build(in, h)
-				x, dy := random(9, steps*lanes*in, 1), random(10, steps*lanes*l.OutSize(), 1)
+				x, dy := random(9, steps*lanes*l.InSize(), 1), random(10, steps*lanes*l.OutSize(), 1)
 				y, dx, grads := runWindow(l, nn.Mode{Train: true, Seed: 5}, steps, lanes, x, dy)
 				for _, threads := range []int{1, 2, 3} {
 					pool := parallel.New(threads)
@@ -308,7 +315,7 @@ func TestTapeIsReusable(t *testing.T) {
 	m := nn.Mode{Train: true, Seed: 5}
 	for _, c := range blocks {
 		l := c.build(in, h)
-		x, dy := random(9, steps*lanes*in, 1), random(10, steps*lanes*l.OutSize(), 1)
+		x, dy := random(9, steps*lanes*l.InSize(), 1), random(10, steps*lanes*l.OutSize(), 1)
 		y, dx, grads := runWindow(l, m, steps, lanes, x, dy)
 		var tape nn.Tape
 		l.Forward(m, &tape, 2*steps, lanes, random(11, 2*len(x), 1), randomState(l, lanes))
@@ -330,7 +337,7 @@ func TestBeginGrad(t *testing.T) {
 	m := nn.Mode{Train: true}
 	for _, c := range blocks {
 		l := c.build(in, h)
-		x, dy := random(9, steps*lanes*in, 1), random(10, steps*lanes*l.OutSize(), 1)
+		x, dy := random(9, steps*lanes*l.InSize(), 1), random(10, steps*lanes*l.OutSize(), 1)
 		_, _, grads := runWindow(l, m, steps, lanes, x, dy)
 		for _, p := range l.Params() {
 			p.BeginGrad()
@@ -355,7 +362,7 @@ func TestGradientsAccumulate(t *testing.T) {
 	const steps, lanes, in, h = 3, 2, 5, 7
 	for _, c := range blocks {
 		l := c.build(in, h)
-		x, dy := random(9, steps*lanes*in, 1), random(10, steps*lanes*l.OutSize(), 1)
+		x, dy := random(9, steps*lanes*l.InSize(), 1), random(10, steps*lanes*l.OutSize(), 1)
 		_, _, grads := runWindow(l, nn.Mode{Train: true}, steps, lanes, x, dy)
 		var tape nn.Tape
 		l.Forward(nn.Mode{Train: true}, &tape, steps, lanes, x, randomState(l, lanes))
@@ -394,7 +401,7 @@ func TestNoInputGrad(t *testing.T) {
 func TestStepAllocatesNothing(t *testing.T) {
 	for _, c := range blocks {
 		l := c.build(20, 37)
-		s, x, y := l.NewState(1), random(1, 20, 1), make([]float32, l.OutSize())
+		s, x, y := l.NewState(1), random(1, l.InSize(), 1), make([]float32, l.OutSize())
 		if n := testing.AllocsPerRun(20, func() { l.Step(nil, 1, s, x, y) }); n != 0 {
 			t.Errorf("%s: Step allocates %v times", c.name, n)
 		}
@@ -407,7 +414,7 @@ func TestWindowReusesItsBuffers(t *testing.T) {
 	const steps, lanes, in, h = 8, 4, 20, 37
 	for _, c := range blocks {
 		l := c.build(in, h)
-		s, x, dy := l.NewState(lanes), random(1, steps*lanes*in, 1), random(2, steps*lanes*l.OutSize(), 1)
+		s, x, dy := l.NewState(lanes), random(1, steps*lanes*l.InSize(), 1), random(2, steps*lanes*l.OutSize(), 1)
 		var tape nn.Tape
 		m := nn.Mode{Train: true}
 		bytes := bytesPerRun(60, func() {

@@ -18,7 +18,7 @@ func TestBFloat16(t *testing.T) {
 	for _, c := range blocks {
 		t.Run(c.name, func(t *testing.T) {
 			l := c.build(in, h)
-			x, dy := random(9, steps*lanes*in, 1), random(10, steps*lanes*l.OutSize(), 1)
+			x, dy := random(9, steps*lanes*l.InSize(), 1), random(10, steps*lanes*l.OutSize(), 1)
 			l.Refresh(nil, true)
 			y, dx, grads := runWindow(l, mode, steps, lanes, x, dy)
 			matrices := 0

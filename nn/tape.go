@@ -69,9 +69,11 @@ type Tape struct {
 	ru    []float32
 	rc    []float32
 
-	inner   []Tape    // residual: of its blocks
+	inner   []Tape    // residual: of its blocks; attention: of its projections
 	moments []float32 // batch norm: mean, variance and 1/√(σ²+ε), [Width] each; in a cell, for each step
 	count   []float32 // batch norm in a cell: [B], steps since the reset before the window
+
+	attention attentionTape
 
 	pool    *Pool
 	barrier *parallel.Barrier // of pool

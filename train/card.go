@@ -58,8 +58,11 @@ func reach(c ngram.Config) string {
 
 // architecture is the cell of a recurrent model, the kind of another.
 func architecture(c lm.Config) string {
-	if c.Kind == lm.KindFFN {
+	switch c.Kind {
+	case lm.KindFFN:
 		return "feed-forward network"
+	case lm.KindTransformer:
+		return fmt.Sprintf("%d heads, feed-forward layers %d wide", c.Heads, c.Feedforward)
 	}
 	return strings.ToUpper(string(c.Cell))
 }

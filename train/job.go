@@ -504,7 +504,7 @@ func (j *Job) planPhase(s Settings, remaining int64, started time.Time) error {
 // encoding, the architecture, the batch (lanes have state), the seed.
 var phaseFixed = map[string]bool{
 	"tokenizer": true, "words": true, "min-count": true, "vocab-size": true, "lower": true, "normalize": true,
-	"model": true, "cell": true, "nonlinearity": true, "gru-reset": true, "bias": true, "nlayers": true, "nhid": true, "order": true, "across-lines": true,
+	"model": true, "cell": true, "nonlinearity": true, "gru-reset": true, "bias": true, "nlayers": true, "nhid": true, "order": true, "across-lines": true, "heads": true, "context": true, "dim-feedforward": true,
 	"emsize": true, "tied": true, "norm": true, "residual": true, "batch-size": true, "bptt": true, "init": true, "init-range": true, "forget-bias": true, "chrono": true,
 	"vectors": true, "freeze-embedding": true, "seed": true, "recipe": true, "optimizer": true, "average": true,
 }

@@ -18,7 +18,8 @@ func Kinds() []string { return append(lm.Kinds(), ngram.Kind) }
 var kindsOf = map[string][]string{
 	"cell": {lm.KindRecurrent}, "nonlinearity": {lm.KindRecurrent}, "gru-reset": {lm.KindRecurrent}, "bias": {lm.KindRecurrent},
 	"forget-bias": {lm.KindRecurrent}, "norm": {lm.KindRecurrent}, "residual": {lm.KindRecurrent}, "dropout-weight": {lm.KindRecurrent},
-	"order": {lm.KindFFN, ngram.Kind}, "across-lines": {ngram.Kind},
+	"order": {ngram.Kind, lm.KindFFN}, "across-lines": {ngram.Kind},
+	"heads": {lm.KindTransformer}, "context": {lm.KindTransformer}, "dim-feedforward": {lm.KindTransformer},
 }
 
 // GoesWith reports whether the flag means something to a model of that kind.
@@ -49,11 +50,25 @@ func (s Settings) validateKind(bad func(string, ...any)) {
 		if origin == "env" || origin == "config" || !s.Given(f.Name) || f.GoesWith(s.kind()) {
 			continue
 		}
-		if kinds := kindsOf[f.Name]; kinds != nil {
-			bad("--%s goes with --model %s, this is --model %s; leave one of them out", f.Name, strings.Join(kinds, " or "), s.kind())
-		} else {
+		if s.kind() == ngram.Kind {
 			bad("--%s means nothing to --model ngram, which counts; leave it out", f.Name)
+		} else {
+			bad("--%s goes with --model %s, this is --model %s; leave one of them out", f.Name, strings.Join(kindsOf[f.Name], " or "), s.kind())
 		}
+	}
+}
+
+// validateTransformer refuses widths that do not fit together.
+func (s Settings) validateTransformer(bad func(string, ...any)) {
+	if s.kind() != lm.KindTransformer {
+		return
+	}
+	if s.Given("nhid") && s.Given("emsize") && s.Hidden != s.EmSize {
+		bad("--emsize %d is not --nhid %d: a transformer has one width; leave --emsize out", s.EmSize, s.Hidden)
+	}
+	if s.Given("heads") && s.Given("nhid") && s.Heads > 0 && s.Hidden%s.Heads != 0 {
+		below := s.Hidden / s.Heads * s.Heads
+		bad("--heads %d does not divide --nhid %d; take --nhid %d or %d", s.Heads, s.Hidden, max(s.Heads, below), below+s.Heads)
 	}
 }
 
@@ -94,14 +109,36 @@ func (s *Settings) chooseFFN(want float64) {
 	})))
 }
 
+// chooseTransformer is chooseModel for a transformer: two layers at least, with
+// four times the width after attention and heads of 32 units.
+func (s *Settings) chooseTransformer(want float64) {
+	layers := 4
+	if want < 1<<18 {
+		layers = 2
+	}
+	s.choose("nlayers", strconv.Itoa(layers))
+	s.choose("context", "128")
+	if s.Given("emsize") {
+		s.choose("nhid", strconv.Itoa(s.EmSize))
+	}
+	s.choose("nhid", strconv.Itoa(nearestWidth(want, func(h float64) float64 { return float64(s.Layers) * 12 * h * h })))
+	s.choose("emsize", strconv.Itoa(s.Hidden))
+	c := s.ModelConfig(1).Complete()
+	s.choose("heads", strconv.Itoa(c.Heads))
+	s.choose("dim-feedforward", strconv.Itoa(c.Feedforward))
+}
+
 // activations counts the numbers that a window keeps of each token.
 func activations(c lm.Config) int64 {
-	act := int64(c.EmSize)*3 + int64(c.Layers)*int64(c.Hidden)*10
-	if c.Norm != lm.NoNorm {
+	e, h, layers := int64(c.EmSize), int64(c.Hidden), int64(c.Layers)
+	act := e*3 + layers*h*10
+	switch {
+	case c.Kind == lm.KindFFN:
+		act += 2 * int64(c.Order-1) * e
+	case c.Kind == lm.KindTransformer:
+		act = e*3 + layers*(20*h+3*int64(c.Feedforward)+int64(c.Heads*(c.Context+48)))
+	case c.Norm != lm.NoNorm:
 		act *= 3
-	}
-	if c.Kind == lm.KindFFN {
-		act += 2 * int64(c.Order-1) * int64(c.EmSize)
 	}
 	return act
 }

@@ -123,6 +123,7 @@ func TestStoppedRunGoesOnToTheBit(t *testing.T) {
 	batchNorm, recurrentNorm := small, small
 	batchNorm.Norm = lm.BatchNorm
 	recurrentNorm.Norm, recurrentNorm.Cell = lm.RecurrentBatchNorm, lm.LSTM
+	transformer := lm.Config{Kind: lm.KindTransformer, Vocab: 10, Hidden: 16, Layers: 2, Heads: 2, Context: 14, DropoutLayer: 0.1}
 	ffn := lm.Config{Kind: lm.KindFFN, Order: 4, Vocab: 10, EmSize: 8, Hidden: 16, DropoutOutput: 0.1}
 	for _, c := range []struct {
 		name, optimizer string
@@ -130,7 +131,7 @@ func TestStoppedRunGoesOnToTheBit(t *testing.T) {
 	}{
 		{"sgd", "sgd", small}, {"asgd", "asgd", small}, {"adam", "adam", small},
 		{"batch norm", "adam", batchNorm}, {"recurrent batch norm", "adam", recurrentNorm},
-		{"ffn", "adam", ffn},
+		{"ffn", "adam", ffn}, {"transformer", "adam", transformer},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o, small := options(), c.small

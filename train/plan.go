@@ -184,9 +184,13 @@ func (s Settings) ModelConfig(vocab int) lm.Config {
 		Vocab: vocab, EmSize: s.EmSize, Hidden: s.Hidden, Layers: s.Layers, Tied: s.Tied,
 		DropoutInput: s.DropoutInput, DropoutLayer: s.DropoutLayer, DropoutOutput: s.DropoutOutput, Variational: s.Variational,
 	}
-	if c.Kind == lm.KindFFN {
+	switch c.Kind {
+	case lm.KindFFN:
 		c.Order = s.Order
 		return c
+	case lm.KindTransformer:
+		c.EmSize, c.Heads, c.Context, c.Feedforward = s.Hidden, s.Heads, s.Context, s.Feedforward
+		return c.Complete()
 	}
 	c.Cell, c.Bias, c.Residual, c.DropoutWeight = lm.Cell(s.Cell), s.Bias, s.Residual, s.DropoutWeight
 	if s.Norm != "none" {
@@ -237,12 +241,17 @@ func (p Plan) options(windows int64) Options {
 // fitted on small texts — at the nearest of a few widths.
 func (s *Settings) chooseModel(operations float64) {
 	want := math.Sqrt(operations / 60)
-	if s.kind() == lm.KindFFN {
+	switch s.kind() {
+	case lm.KindFFN:
 		s.chooseFFN(want)
-	} else {
+	case lm.KindTransformer:
+		s.chooseTransformer(want)
+	default:
 		s.chooseCells(want)
 	}
-	s.choose("emsize", strconv.Itoa(embeddingFor(s.Tokenizer, s.Hidden)))
+	if s.kind() != lm.KindTransformer {
+		s.choose("emsize", strconv.Itoa(embeddingFor(s.Tokenizer, s.Hidden)))
+	}
 	if s.Tokenizer == "word" && !s.Freeze {
 		s.choose("tied", "true")
 	}

@@ -40,6 +40,9 @@ type Settings struct {
 	Layers        int     `json:"nlayers"`
 	Order         int     `json:"order"`
 	AcrossLines   bool    `json:"across_lines"`
+	Heads         int     `json:"heads"`
+	Context       int     `json:"context"`
+	Feedforward   int     `json:"dim_feedforward"`
 	Tied          bool    `json:"tied"`
 	Norm          string  `json:"norm"` // none, layer, batch, recurrent-batch
 	Residual      bool    `json:"residual"`
@@ -119,11 +122,14 @@ var flags = []Flag{
 	{"lower", "Text", "lower-case the text", "false", func(s *Settings) any { return &s.Lower }},
 	{"normalize", "Text", "Unicode form: NFC, NFKC, NFD, NFKD", "none", func(s *Settings) any { return &s.Normalize }},
 
-	{"model", "Model", "kind of model: recurrent, ffn (feed-forward n-gram), or ngram (Kneser-Ney)", "recurrent", func(s *Settings) any { return &s.Model }},
+	{"model", "Model", "kind of model: recurrent, ffn (feed-forward n-gram), transformer, or ngram (Kneser-Ney)", "recurrent", func(s *Settings) any { return &s.Model }},
 	{"nlayers", "Model", "hidden layers", "", func(s *Settings) any { return &s.Layers }},
 	{"nhid", "Model", "hidden units a layer", "", func(s *Settings) any { return &s.Hidden }},
 	{"order", "Model", "of ngram and ffn: tokens of the longest n-gram, the predicted one among them", "", func(s *Settings) any { return &s.Order }},
 	{"across-lines", "Model", "of ngram: contexts run on across line ends", "", func(s *Settings) any { return &s.AcrossLines }},
+	{"heads", "Model", "of transformer: attention heads; they divide --nhid", "", func(s *Settings) any { return &s.Heads }},
+	{"context", "Model", "of transformer: tokens that attention sees", "", func(s *Settings) any { return &s.Context }},
+	{"dim-feedforward", "Model", "of transformer: width of the layers after attention", "", func(s *Settings) any { return &s.Feedforward }},
 	{"emsize", "Model", "width of the embedding", "", func(s *Settings) any { return &s.EmSize }},
 	{"tied", "Model", "the decoder shares the embedding's weights", "false", func(s *Settings) any { return &s.Tied }},
 	{"dropout", "Model", "dropout between layers and before the output", "", func(s *Settings) any { return &s.Dropout }},
@@ -367,6 +373,7 @@ func (s Settings) Validate() error {
 		bad("--freeze-embedding does not go with --tied, whose output layer is the embedding")
 	}
 	s.validateKind(bad)
+	s.validateTransformer(bad)
 	if s.Given("words") && s.Tokenizer != "word" {
 		bad("--words goes with --tokenizer word")
 	}
@@ -420,7 +427,9 @@ func (s Settings) validateRanges(bad func(string, ...any)) {
 		{"average", s.Average, 0, 1}, {"state-reset", s.StateReset, 0, 1.0000001}, {"lr-decay", s.LRDecay, 1e-9, 1.0000001}, {"lr-hold", s.LRHold, 0, 1e9},
 		{"epochs", s.Epochs, 1e-9, 1e9}, {"steps", float64(s.Steps), 1, 1e15},
 		{"nhid", float64(s.Hidden), 1, 1 << 20}, {"emsize", float64(s.EmSize), 1, 1 << 20},
-		{"nlayers", float64(s.Layers), 1, 1025}, {"order", float64(s.Order), minOrder, maxOrder + 1}, {"bptt", float64(s.BPTT), 1, 1 << 20},
+		{"nlayers", float64(s.Layers), 1, 1025}, {"order", float64(s.Order), minOrder, maxOrder + 1},
+		{"heads", float64(s.Heads), 1, 1 << 20}, {"context", float64(s.Context), 1, 1<<16 + 1}, {"dim-feedforward", float64(s.Feedforward), 1, 1 << 20},
+		{"bptt", float64(s.BPTT), 1, 1 << 20},
 		{"batch-size", float64(s.BatchSize), 1, 1 << 20}, {"min-count", float64(s.MinCount), 1, 1e12},
 		{"vocab-size", float64(s.VocabSize), 0, 1 << 24}, {"valid-every", float64(s.ValidEvery), 1, 1e15},
 		{"save-every", float64(s.SaveEvery), 1, 1e15}, {"patience", float64(s.Patience), 0, 1e9},

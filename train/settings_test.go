@@ -159,9 +159,13 @@ func TestFlagsOfOtherKinds(t *testing.T) {
 	}{
 		{"cell of ffn", train.Settings{Model: "ffn", Cell: "gru"}, "--cell goes with --model recurrent, this is --model ffn"},
 		{"norm of ffn", train.Settings{Model: "ffn", Norm: "layer"}, "--norm goes with --model recurrent"},
-		{"order of recurrent", train.Settings{Order: 3}, "--order goes with --model ffn or ngram, this is --model recurrent"},
+		{"order of recurrent", train.Settings{Order: 3}, "--order goes with --model ngram or ffn, this is --model recurrent"},
 		{"order of one", train.Settings{Model: "ffn", Order: 1}, "--order 1: outside [2"},
 		{"order of ffn", train.Settings{Model: "ffn", Order: 3}, ""},
+		{"heads of recurrent", train.Settings{Heads: 2}, "--heads goes with --model transformer, this is --model recurrent"},
+		{"heads that do not divide", train.Settings{Model: "transformer", Hidden: 100, Heads: 3}, "take --nhid 99 or 102"},
+		{"two widths", train.Settings{Model: "transformer", Hidden: 64, EmSize: 32}, "leave --emsize out"},
+		{"a transformer", train.Settings{Model: "transformer", Hidden: 24, Heads: 3, Context: 20}, ""},
 		{"misspelt", train.Settings{Model: "fnn"}, "did you mean ffn?"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

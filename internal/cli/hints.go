@@ -19,7 +19,7 @@ var peerNames = map[string]string{
 	"embedding-dim": "emsize", "embedding-size": "emsize", "embed-dim": "emsize", "embed-size": "emsize", "emb-size": "emsize",
 	"emb-dim": "emsize", "emb-sz": "emsize", "wordvec-size": "emsize", "n-embd": "emsize", "ninp": "emsize", "decoder-embed-dim": "emsize", "input-encoding-size": "emsize",
 	"seq-length": "bptt", "seq-len": "bptt", "sequence-length": "bptt", "seqlen": "bptt", "block-size": "bptt", "num-steps": "bptt",
-	"n-steps": "bptt", "window": "bptt", "unroll": "bptt", "tokens-per-sample": "bptt", "context": "bptt", "ctx": "bptt", "ctx-size": "bptt", "maxlen": "bptt",
+	"n-steps": "bptt", "window": "bptt", "unroll": "bptt", "tokens-per-sample": "bptt", "ctx": "bptt", "ctx-size": "bptt", "maxlen": "bptt",
 	"batchsize": "batch-size", "batch": "batch-size", "bsz": "batch-size", "mini-batch": "batch-size", "minibatch-size": "batch-size", "b": "batch-size", "bs": "batch-size",
 	"max-epochs": "epochs", "max-epoch": "epochs", "num-epochs": "epochs", "nepochs": "epochs", "n-epochs": "epochs", "max-max-epoch": "epochs",
 	"max-iters": "steps", "num-iters": "steps", "iterations": "steps", "iters": "steps", "max-steps": "steps", "max-update": "steps", "updates": "steps", "num-train-steps": "steps",
@@ -40,6 +40,8 @@ var peerNames = map[string]string{
 	"save-interval": "save-every", "save-steps": "save-every", "checkpoint-every": "save-every", "save-freq": "save-every",
 	"eval-every": "valid-every", "eval-interval": "valid-every", "eval-val-every": "valid-every", "validate-interval": "valid-every", "eval-steps": "valid-every",
 	"n-gram": "order", "ngram": "order", "ngram-order": "order", "n-order": "order",
+	"nhead": "heads", "n-head": "heads", "num-heads": "heads", "num-attention-heads": "heads", "decoder-attention-heads": "heads", "mem-len": "context",
+	"d-model": "nhid", "ffn-dim": "dim-feedforward", "d-ff": "dim-feedforward", "n-inner": "dim-feedforward", "intermediate-size": "dim-feedforward", "decoder-ffn-embed-dim": "dim-feedforward",
 	"early-stopping": "patience", "early-stop": "patience", "num-threads": "threads", "nthreads": "threads", "jobs": "threads", "workers": "threads", "num-workers": "threads", "t": "threads",
 	"dtype": "precision", "fp16": "precision", "bf16": "precision", "amp": "precision", "preset": "recipe", "budget": "time", "duration": "time", "max-time": "time", "timeout": "time",
 	"tokeniser": "tokenizer", "level": "tokenizer", "vocab": "vocab-size", "vocabulary-size": "vocab-size", "max-vocab": "vocab-size",
@@ -53,10 +55,7 @@ var peerNames = map[string]string{
 	"no-color": "color", "no-colour": "color", "colour": "color", "silent": "quiet",
 }
 
-const (
-	lastTenth = "the last 10 % of a text validates, or --valid FILE"
-	noHeads   = "recurrent models have no attention; leave it out"
-)
+const lastTenth = "the last 10 % of a text validates, or --valid FILE"
 
 // noCounterpart answers flags of peers that mean nothing here.
 var noCounterpart = map[string]string{
@@ -79,7 +78,6 @@ var noCounterpart = map[string]string{
 	"amsgrad": "no optimizer here has it; take --optimizer adam", "batchnorm": "layers are not normalized; see --dropout",
 	"stateful": "the state always goes on from window to window; leave it out", "shuffle": "the order of a text stays; leave it out",
 	"return-sequences": "every token is predicted; leave it out", "dropoute": "whole words are not dropped; see --dropout-input",
-	"nhead": noHeads, "n-head": noHeads, "num-heads": noHeads, "heads": noHeads,
 	"sample": "--temperature 0 takes the likeliest instead of drawing", "outf": "the text goes to standard output: add > FILE",
 	"text": "files are arguments", "corpus": "files are arguments: refrain train FILE", "f": "files are arguments",
 }

@@ -143,6 +143,9 @@ func (a *app) sayModel(i *inspected) {
 	if c.Kind == lm.KindFFN {
 		parts = append(parts, fmt.Sprintf("reads the last %d tokens", c.Order-1))
 	}
+	if c.Kind == lm.KindTransformer {
+		parts = append(parts, fmt.Sprintf("%d heads, sees the last %d tokens, feed-forward %d", c.Heads, c.Context, c.Feedforward))
+	}
 	if c.Nonlinearity != "" {
 		parts = append(parts, c.Nonlinearity)
 	}

@@ -53,7 +53,7 @@ func TestWrongUsage(t *testing.T) {
 		{"char-rnn name", "train --rnn_size 128", "", "error: no flag --rnn_size; did you mean --nhid?"},
 		{"torch name", "train --hidden-size 128", "", "error: no flag --hidden-size; did you mean --nhid?"},
 		{"cell as model", "train --model LSTM", "", "error: --model LSTM; did you mean --cell lstm?"},
-		{"attention", "train --n_head 2", "", "error: no flag --n_head; recurrent models have no attention; leave it out"},
+		{"attention", "train --n_head 2", "", "error: no flag --n_head; did you mean --heads?"},
 		{"share to validate", "train --val_frac 0.1", "", "error: no flag --val_frac; the last 10 % of a text validates, or --valid FILE"},
 		{"model as flag", "generate --checkpoint cv/lm.t7", "", "error: no flag --checkpoint; the model folder is an argument: refrain generate DIR"},
 		{"file as model", "generate book.txt", "", "error: book.txt is a file, not a model folder; train makes one: refrain train book.txt"},

@@ -70,34 +70,42 @@ var (
 // gemmTNBlock does the steps of b, at most blockDepth. The workers whose panels
 // are the first take the sums.
 func gemmTNBlock(pool *parallel.Pool, c []float32, ldc, m int, a []float32, lda int, b *Packed, from start, sums []float32) {
+	if pool.Size() == 1 { // allocates nothing
+		gemmTNPart(c, ldc, a, lda, 0, m, b, 0, b.Panels(), from, sums)
+		return
+	}
 	grid := divide(pool.Size(), tileCount(m), b.Panels(), 1)
 	pool.Run(func(worker int) {
 		t0, t1, p0, p1 := grid.part(worker)
-		r0, r1 := tileStart(m, t0), tileStart(m, t1)
-		if r0 == r1 || p0 == p1 {
-			return
-		}
-		sums := part(sums, r0, r1)
-		if p0 > 0 {
-			sums = nil
-		}
-		if b.Storage == Pairs {
-			gemmTNPairs(c[r0*ldc:], ldc, r1-r0, a[r0:], lda, b, p0, p1, from)
-			return
-		}
-		if useAsm {
-			gemmTNTiles(c[r0*ldc:], ldc, r1-r0, a[r0:], lda, b, p0, p1, from, sums)
-			return
-		}
-		from.fill(c[r0*ldc:], ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))
-		if sums != nil {
-			ColumnSums(nil, sums, a[r0:], b.K, r1-r0, lda)
-		}
-		for p := p0; p < p1; p++ {
-			j := p * PanelWidth
-			tileGeneric(c[r0*ldc+j:], ldc, a[r0:], 1, lda, r1-r0, b.K, b.panel(p), min(PanelWidth, b.N-j))
-		}
+		gemmTNPart(c, ldc, a, lda, tileStart(m, t0), tileStart(m, t1), b, p0, p1, from, sums)
 	})
+}
+
+// gemmTNPart does rows r0 to r1 of C in panels p0 to p1.
+func gemmTNPart(c []float32, ldc int, a []float32, lda, r0, r1 int, b *Packed, p0, p1 int, from start, sums []float32) {
+	if r0 == r1 || p0 == p1 {
+		return
+	}
+	sums = part(sums, r0, r1)
+	if p0 > 0 {
+		sums = nil
+	}
+	if b.Storage == Pairs {
+		gemmTNPairs(c[r0*ldc:], ldc, r1-r0, a[r0:], lda, b, p0, p1, from)
+		return
+	}
+	if useAsm {
+		gemmTNTiles(c[r0*ldc:], ldc, r1-r0, a[r0:], lda, b, p0, p1, from, sums)
+		return
+	}
+	from.fill(c[r0*ldc:], ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))
+	if sums != nil {
+		ColumnSums(nil, sums, a[r0:], b.K, r1-r0, lda)
+	}
+	for p := p0; p < p1; p++ {
+		j := p * PanelWidth
+		tileGeneric(c[r0*ldc+j:], ldc, a[r0:], 1, lda, r1-r0, b.K, b.panel(p), min(PanelWidth, b.N-j))
+	}
 }
 
 // gemmTNTiles copies blocks of columns of A into strips that tiles read from

@@ -38,14 +38,20 @@ func (b *Packed) Pack(pool *parallel.Pool, src []float32, k, n, ld int) {
 	if k == 0 {
 		return
 	}
-	pool.For(b.Panels(), 1, func(lo, hi int) {
-		if useAsm {
-			lo = b.packWhole(src, lo, min(hi, n/PanelWidth), ld)
-		}
-		for p := lo; p < hi; p++ {
-			packPanel(b.panel(p), src[p*PanelWidth:], k, min(PanelWidth, n-p*PanelWidth), ld)
-		}
-	})
+	if pool.Size() == 1 { // allocates nothing
+		b.packPanels(src, ld, 0, b.Panels())
+		return
+	}
+	pool.For(b.Panels(), 1, func(lo, hi int) { b.packPanels(src, ld, lo, hi) })
+}
+
+func (b *Packed) packPanels(src []float32, ld, lo, hi int) {
+	if useAsm {
+		lo = b.packWhole(src, lo, min(hi, b.N/PanelWidth), ld)
+	}
+	for p := lo; p < hi; p++ {
+		packPanel(b.panel(p), src[p*PanelWidth:], b.K, min(PanelWidth, b.N-p*PanelWidth), ld)
+	}
 }
 
 // packWhole copies the panels lo to hi, which have all columns, several at once
@@ -70,11 +76,17 @@ func (b *Packed) PackT(pool *parallel.Pool, src []float32, k, n, ld int) {
 	if k == 0 {
 		return
 	}
-	pool.For(b.Panels(), 1, func(lo, hi int) {
-		for p := lo; p < hi; p++ {
-			packPanelT(b.panel(p), src[p*PanelWidth*ld:], k, min(PanelWidth, n-p*PanelWidth), ld)
-		}
-	})
+	if pool.Size() == 1 { // allocates nothing
+		b.packPanelsT(src, ld, 0, b.Panels())
+		return
+	}
+	pool.For(b.Panels(), 1, func(lo, hi int) { b.packPanelsT(src, ld, lo, hi) })
+}
+
+func (b *Packed) packPanelsT(src []float32, ld, lo, hi int) {
+	for p := lo; p < hi; p++ {
+		packPanelT(b.panel(p), src[p*PanelWidth*ld:], b.K, min(PanelWidth, b.N-p*PanelWidth), ld)
+	}
 }
 
 // PackCompact copies the transpose of rows r0 to r1 of w, as [Packed.PackT] does,
@@ -128,6 +140,18 @@ func (b *Packed) packBytes(w *Compact, p, r0, r1 int) {
 
 // at is part i of x, each of n elements.
 func at[T any](x []T, i, n int) []T { return x[i*n : (i+1)*n] }
+
+// Columns is panels p0 to p1 of b, in float32, as a matrix of its own in b's memory.
+func (b *Packed) Columns(p0, p1 int) Packed {
+	size := b.K * PanelWidth
+	return Packed{K: b.K, N: min(p1*PanelWidth, b.N) - p0*PanelWidth, Data: b.Data[p0*size : p1*size]}
+}
+
+// Rows is rows k0 to k1 of panel p of b, in float32, as a matrix of its own in b's
+// memory.
+func (b *Packed) Rows(p, k0, k1 int) Packed {
+	return Packed{K: k1 - k0, N: min(PanelWidth, b.N-p*PanelWidth), Data: b.panel(p)[k0*PanelWidth : k1*PanelWidth]}
+}
 
 func (b *Packed) panel(p int) []float32 {
 	size := b.K * PanelWidth

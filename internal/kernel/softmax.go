@@ -69,6 +69,24 @@ func Softmax(row []float32) {
 	Scale(row, 1/expSum(row, maxElement(row)))
 }
 
+// SoftmaxGrad is the way back of [Softmax], whose result was p: it turns d, the
+// gradient of p, into that of what softmax took:
+//
+//	d ← p⊙(d − Σ p⊙d)
+//
+// Element j is added to sum j mod 4 in float64.
+func SoftmaxGrad(d, p []float32) {
+	wantLen("SoftmaxGrad", "p", len(p), len(d))
+	var s [4]float64
+	for j, v := range d {
+		s[j&3] += float64(v) * float64(p[j])
+	}
+	along := float32(s[0] + s[1] + s[2] + s[3])
+	for j, v := range d {
+		d[j] = p[j] * (v - along)
+	}
+}
+
 // logSum is log(sum) + largest − less, rounded once.
 func logSum(sum, largest, less float32) float32 {
 	if math.IsInf(float64(largest), 0) {
