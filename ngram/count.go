@@ -178,6 +178,7 @@ func (c *counter) estimator(ctx context.Context, cfg Config) (*estimator, error)
 		return nil, err
 	}
 	e.close()
+	c.block = nil // estimating needs the room
 	return e, nil
 }
 
