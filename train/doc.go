@@ -62,6 +62,10 @@
 // of the time left. The change is recorded in the plan ([Replan]), so that a
 // repeated run has the same bits.
 //
+// An n-gram model (--model ngram) has no steps: its text is counted once, whatever
+// the budget. The plan chooses order 5 and lines as sentences for words, order 8
+// and contexts across lines for characters and bytes.
+//
 // A budget in steps or passes measures nothing, so that one command gives one
 // plan on every machine; the size then follows from the number of tokens.
 //

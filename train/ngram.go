@@ -114,7 +114,8 @@ func (j *Job) runNgram(ctx context.Context, out *Outcome, on func(Event)) error 
 		return err
 	}
 	tell := func(e Event) error {
-		e.Time, e.Loss, e.Norm, e.Elapsed = time.Now(), math.NaN(), math.NaN(), time.Since(began)
+		e.Time, e.Elapsed = time.Now(), time.Since(began)
+		e.Loss, e.Norm, e.Accuracy, e.ValidAccuracy = math.NaN(), math.NaN(), math.NaN(), math.NaN()
 		on(e)
 		return log.write(e)
 	}
@@ -167,7 +168,7 @@ func (j *Job) count(ctx context.Context, on func(Event)) (m *ngram.Model, err er
 	return ngram.Train(ctx, ids, ngram.Options{
 		Order: c.Order, Vocab: c.Vocab, LineEnd: c.LineEnd, Most: systemMemory(), Dir: dir,
 		Progress: func(done int64) {
-			on(Event{Kind: EventCount, Time: time.Now(), Done: done, Total: ids.Len(), Loss: math.NaN(), Valid: math.NaN()})
+			on(Event{Kind: EventCount, Time: time.Now(), Done: done, Total: ids.Len()})
 		},
 	})
 }

@@ -222,7 +222,7 @@ func (r *trainRun) on(e train.Event) {
 	}
 	switch e.Kind { // what is measured before and after the steps has no losses
 	case train.EventRead, train.EventTokenize, train.EventCount, train.EventPilot, train.EventPlan, train.EventResume, train.EventFinal:
-		e.Loss, e.Valid, e.Norm = math.NaN(), math.NaN(), math.NaN()
+		e.Loss, e.Valid, e.Norm, e.Accuracy, e.ValidAccuracy = math.NaN(), math.NaN(), math.NaN(), math.NaN(), math.NaN()
 	}
 	r.view.on(e)
 	if r.flags.json {
