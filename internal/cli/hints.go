@@ -52,7 +52,7 @@ var peerNames = map[string]string{
 	"primetext": "prompt", "prime": "prompt", "prefix": "prompt", "start": "prompt", "start-text": "prompt", "p": "prompt", "prompt-text": "prompt",
 	"repeat-penalty": "repetition-penalty", "stop-string": "stop", "stop-sequence": "stop", "reverse-prompt": "stop", "i": "interactive",
 	"threshold": "alert", "nbest": "rank", "rescore": "rank", "sentence": "per-line", "per-sentence": "per-line", "plan": "dry-run", "quiet-mode": "quiet",
-	"ngram": "order", "ngram-order": "order", "n-gram-order": "order", "lambda": "mix-weight", "interpolation-weight": "mix-weight", "mix-lambda": "mix-weight", "interpolate": "mix", "lm": "arpa",
+	"lambda": "mix-weight", "interpolation-weight": "mix-weight", "mix-lambda": "mix-weight", "interpolate": "mix", "lm": "arpa",
 	"no-color": "color", "no-colour": "color", "colour": "color", "silent": "quiet",
 }
 
