@@ -135,7 +135,11 @@ func (r TextRun) String() string {
 		return r.Variant
 	}
 	last := r.Stages[len(r.Stages)-1]
-	return fmt.Sprintf("%s: %.3f nats a token; %.0f %% of the steps clipped", r.Variant, last.Loss, 100*r.Clipped)
+	text := fmt.Sprintf("%s: %.3f nats a token", r.Variant, last.Loss)
+	if r.Scales != nil || r.Values != nil {
+		text += fmt.Sprintf("; %.0f %% of the steps clipped", 100*r.Clipped)
+	}
+	return text
 }
 
 // String tells how the run went.

@@ -99,9 +99,6 @@ type Mark struct {
 	Loss compare.Number `json:"loss"` // share of chance's
 }
 
-// maxPoints is about how many lags of a curve are kept.
-const maxPoints = 48
-
 // layers puts measurements into a stage's form.
 func layers(reach []probe.Reach, gates []probe.Gate) []Layer {
 	out := make([]Layer, len(reach))
@@ -111,7 +108,12 @@ func layers(reach []probe.Reach, gates []probe.Gate) []Layer {
 		if lag, ok := r.Below(0.01); ok {
 			l.Below = lag
 		}
-		for lag := 0; lag < len(r.Median); lag += max(1, (len(r.Median)-1)/maxPoints) {
+		next := 0
+		for lag := range r.Median { // at most a twentieth apart, and the last
+			if lag < next && lag < len(r.Median)-1 {
+				continue
+			}
+			next = max(lag+1, lag+lag/20)
 			l.Lags = append(l.Lags, lag)
 			l.Mid = append(l.Mid, rounded(r.Median[lag]))
 			l.Low = append(l.Low, rounded(r.Low[lag]))

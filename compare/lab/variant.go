@@ -36,7 +36,7 @@ func Cures() []Cure { return slices.Clone(cures) }
 
 var cures = []Cure{
 	{"clip", "1", "gradients scaled down to this global norm", func(v *Variant, x float64) { v.Clip = x }},
-	{"clip-value", "0.01", "each gradient limited to this", func(v *Variant, x float64) { v.ClipValue = x }},
+	{"clip-value", "0.05", "each gradient limited to this", func(v *Variant, x float64) { v.ClipValue = x }},
 	{"layer", "", "layer normalisation inside the recurrence", func(v *Variant, _ float64) { v.Config.Norm = lm.LayerNorm }},
 	{"batch", "", "batch normalisation of each layer's output", func(v *Variant, _ float64) { v.Config.Norm = lm.BatchNorm }},
 	{"recurrent-batch", "", "batch normalisation inside the recurrence", func(v *Variant, _ float64) { v.Config.Norm = lm.RecurrentBatchNorm }},

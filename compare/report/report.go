@@ -32,7 +32,12 @@ func Files(r compare.Result, o Options) ([]File, error) {
 	}
 	b := &builder{doc: NewDocument(r), timings: o.Timings}
 	p := b.page()
-	text, err := marshal(b.doc)
+	return p.files(b.doc)
+}
+
+// files writes the page in every format, and the document that it was made of.
+func (p *page) files(document any) ([]File, error) {
+	text, err := marshal(document)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +62,7 @@ func Files(r compare.Result, o Options) ([]File, error) {
 }
 
 // marshal writes JSON as people read it: indented, < as it is.
-func marshal(d Document) ([]byte, error) {
+func marshal(d any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -75,6 +80,11 @@ func Write(dir string, r compare.Result, o Options) error {
 	if err != nil {
 		return err
 	}
+	return write(dir, files)
+}
+
+// write replaces files of dir, which is made if it is not there.
+func write(dir string, files []File) error {
 	if err := os.MkdirAll(filepath.Join(dir, "figures"), 0o777); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"os/signal"
@@ -29,6 +30,7 @@ type compareFlags struct {
 	timings     bool
 	dryRun      bool
 	json        bool
+	lab         labFlags
 }
 
 func (a *app) compareCommand() *cobra.Command {
@@ -59,7 +61,7 @@ func (a *app) compareCommand() *cobra.Command {
 		{title: "Model", brief: true}, {title: "Learning", brief: true},
 		{title: "Running", names: []string{"search-tokens", "prompt", "sentence", "timings", "resume", "dry-run", "json"}, brief: true},
 	}
-	groups = append(groups, article.add(f))
+	groups = append(groups, article.add(f), addLabFlags(f, &o.lab))
 	shared := map[string]bool{}
 	for _, name := range compare.SharedFlags() {
 		shared[name] = true
@@ -79,19 +81,27 @@ func (a *app) compareCommand() *cobra.Command {
 		if err := article.check(cmd); err != nil {
 			return err
 		}
-		if article.on {
+		if err := a.checkLab(cmd, o.lab); err != nil {
+			return err
+		}
+		switch {
+		case article.on:
 			return a.article(cmd, args, o, &article)
+		case o.lab.lab != "":
+			return a.lab(cmd, args, o)
 		}
 		return a.compare(cmd, args, o)
 	}
+	defaults := map[string]string{"models": strings.Join(compare.DefaultModels(), ","), "time": fullDuration(compare.DefaultTime), "tokens": "", "out": "book-comparison",
+		"valid": "a tenth before the last", "test": "last 10 %", "search-tokens": "a fifth of --tokens", "prompt": "the test text's first words", "sentence": "a typical one"}
+	maps.Copy(defaults, labDefaults())
 	a.describe(cmd, page{
 		summary:  "Train several models on one text on equal terms, and say which predicts it best and how sure that is.",
-		examples: []string{"compare book.txt", "compare book.txt --models rnn,lstm,gru --time 30m", "compare --resume book-comparison", "compare --article poems.txt"},
+		examples: []string{"compare book.txt", "compare book.txt --models rnn,lstm,gru --time 30m", "compare --resume book-comparison", "compare --article poems.txt", "compare book.txt --lab gradients"},
 		groups:   groups,
 		notes: []string{"Equal parameters, tokens and search for a learning rate; --nhid is the width of the LSTM that sets the parameters.",
 			"Each in full: refrain compare --help --all, or man refrain-compare"},
-	}, map[string]string{"models": strings.Join(compare.DefaultModels(), ","), "time": fullDuration(compare.DefaultTime), "tokens": "", "out": "book-comparison",
-		"valid": "a tenth before the last", "test": "last 10 %", "search-tokens": "a fifth of --tokens", "prompt": "the test text's first words", "sentence": "a typical one"})
+	}, defaults)
 	return cmd
 }
 
