@@ -60,3 +60,14 @@ func (c *Corpus) text() *Text {
 	}
 	return &t
 }
+
+// check refuses a text too short to look at: gradients are followed through two
+// windows, after two that make the state.
+func (c *Corpus) check(s Settings) error {
+	measure, learn := 4*s.Window+2, s.Batch*(s.Window+1)
+	if len(c.Valid) < measure || len(c.Train) < learn {
+		return fmt.Errorf("%s has %d %ss to train on and %d to measure on; windows of %d in %d lanes need %d and %d: give more text, a smaller --bptt or --batch-size",
+			c.Text.Name, len(c.Train), c.Text.Unit, len(c.Valid), s.Window, s.Batch, learn, measure)
+	}
+	return nil
+}

@@ -28,6 +28,11 @@ func Fit(ctx context.Context, c *Corpus, s Settings, budget time.Duration) (Sett
 		return s, err
 	}
 	s = s.WithDefaults()
+	if c != nil {
+		if err := c.check(s); err != nil {
+			return s, err
+		}
+	}
 	began := time.Now()
 	fixed, variable := 0.0, 0.0 // seconds of one thread
 	for _, name := range s.Variants {

@@ -34,6 +34,9 @@ func Run(ctx context.Context, c *Corpus, s Settings, on func(Event)) (Result, er
 	res.Settings.Threads = 0 // it changes no bit
 	var todo []work
 	if c != nil {
+		if err := c.check(s); err != nil {
+			return res, err
+		}
 		res.Text = c.text()
 		res.Runs = make([]TextRun, len(s.Variants))
 		todo = textWork(c, s, res.Runs)

@@ -201,11 +201,21 @@ func (b *labBuilder) tasksFound() prose {
 			solved[t.Variant]++
 		}
 	}
-	var items []prose
+	best := b.r.Settings.TaskVariants[0]
+	var plain []prose
 	for _, v := range b.r.Settings.TaskVariants {
-		items = append(items, say(title(v), " ", count(int64(solved[v]))))
+		if solved[v] > solved[best] {
+			best = v
+		}
+		if cureOf(v) == "clip" {
+			plain = append(plain, say(title(v), " ", count(int64(solved[v]))))
+		}
 	}
-	return say("Of ", count(int64(all[b.r.Settings.TaskVariants[0]])), " runs on tasks each, at lags up to ", count(int64(b.longestLag())), ", so many were solved: ", list(items), ".")
+	p := say("Of ", count(int64(all[best])), " runs on tasks each, at lags up to ", count(int64(b.longestLag())), ", ", title(best), " solved ", count(int64(solved[best])), ", as many as any")
+	if len(plain) > 0 {
+		p = say(p, "; ", list(plain))
+	}
+	return say(p, ".")
 }
 
 func (b *labBuilder) longestLag() int {

@@ -63,10 +63,11 @@ func (b *labBuilder) reachPanel(t *table, variant string, height float64, stages
 		line := series{kind: kind, label: stage.Name, dash: map[string]string{"start": "1.5 4", "half": "7 4"}[stage.Name], band: stage.Name == "end"}
 		for _, k := range lagsShown(l.Lags) {
 			median, low, high := float64(l.Mid[k]), float64(l.Low[k]), float64(l.High[k])
+			longest = max(longest, float64(l.Lags[k]))
 			if math.IsNaN(median) || median < lowestShown {
 				continue
 			}
-			longest, highest = max(longest, float64(l.Lags[k])), max(highest, median)
+			highest = max(highest, median)
 			row := t.add(named(title(variant), kind), word(stage.Name), whole(int64(l.Lags[k])), num(median, large(median)), num(low, large(low)), num(high, large(high)))
 			line.points = append(line.points, point{row: row, x: float64(l.Lags[k]), y: median, low: max(low, lowestShown/100), high: high})
 		}

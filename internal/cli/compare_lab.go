@@ -170,7 +170,7 @@ func (r *labRun) settings(o compareFlags) error {
 		r.s.Variants, r.s.TaskVariants = lab.TextVariants(l.cells), lab.TaskVariants(l.cells)
 	}
 	if err := r.s.Validate(); err != nil {
-		return asUsage(err)
+		return usageError{strings.ReplaceAll(err.Error(), "\n", "; ")}
 	}
 	if o.Time > 0 && (l.steps > 0 || l.taskSteps > 0) {
 		return usagef("--time and --steps: give one budget only")
