@@ -42,7 +42,7 @@ func LabFindings(r lab.Result) []string {
 type labBuilder struct{ r lab.Result }
 
 func (b *labBuilder) page() page {
-	p := page{title: "Gradients of recurrent networks, laid open", verdict: b.verdict()}
+	p := page{title: say("Gradients of recurrent networks, laid open"), verdict: b.verdict()}
 	for _, s := range []section{b.reach(), b.cures(), b.depth(), b.clipping(), b.gates(), b.moves(), b.tasks(), b.answers(), b.again()} {
 		if len(s.parts) > 0 {
 			p.sections = append(p.sections, s)
