@@ -166,7 +166,7 @@ func linearTicks(low, high float64) []tick {
 		if math.Abs(v) < step/2 {
 			v, text = 0, "0"
 		}
-		if math.Abs(v) >= 10_000 {
+		if high >= 10_000 {
 			text = short(v)
 		}
 		ticks = append(ticks, tick{v, text})

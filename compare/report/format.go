@@ -39,7 +39,7 @@ func places(half float64) int {
 	if half <= 0 || math.IsNaN(half) || math.IsInf(half, 0) {
 		return 3
 	}
-	return min(3, max(0, 1-int(math.Floor(math.Log10(half)))))
+	return min(3, max(0, 1-int(math.Floor(math.Log10(round(half, 2))+1e-9))))
 }
 
 // significant writes v with so many digits.
