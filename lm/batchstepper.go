@@ -30,9 +30,9 @@ type BatchStepper struct {
 	rows   [][]float32 // the lanes of logits
 }
 
-// shared is the number of multiply-adds from which a step is spread over a
-// pool: below, its workers would wait for each other most of the time.
-const shared = 1 << 17
+// shared is how many bytes of weights, once for each lane, are worth a pool: with
+// fewer, its workers would wait for each other most of the time.
+const shared = 1 << 19
 
 // NewBatchStepper returns a stepper for so many streams, all at a zero state.
 // The threads of pool share each step; nil is the caller alone.
@@ -40,7 +40,7 @@ func (m *Model) NewBatchStepper(lanes int, pool *nn.Pool) *BatchStepper {
 	if lanes < 1 {
 		panic(fmt.Sprintf("lm: NewBatchStepper: %d lanes, want at least 1", lanes))
 	}
-	if m.cfg.MultiplyAdds()*int64(lanes) < shared {
+	if m.cfg.ReadPerToken()*int64(lanes) < shared {
 		pool = nil
 	}
 	b := &BatchStepper{

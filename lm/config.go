@@ -339,6 +339,13 @@ func (c Config) MultiplyAdds() int64 {
 	return n + int64(c.Vocab)*int64(c.headWidth())
 }
 
+// ReadPerToken is how many bytes of weights the products of one token read, of one
+// stream alone.
+func (c Config) ReadPerToken() int64 {
+	bytes := map[string]int64{"": 4, BFloat16: 2, Int8: 1}[c.Weights]
+	return bytes * c.MultiplyAdds()
+}
+
 // recurrentWeights counts those of the cells' products.
 func (c Config) recurrentWeights() int64 {
 	in, h, n := int64(c.EmSize), int64(c.Hidden), int64(0)

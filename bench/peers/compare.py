@@ -101,13 +101,14 @@ def measure(everyone, kind, work, steps, rounds):
 def row(label, cell, seconds, unit):
     """One line of a table; unit turns the seconds of a step into the figure shown."""
     summary = {who: (statistics.median(s), min(s)) for who, s in seconds.items()}
-    ours = summary[("refrain", "float32")]
+    refrain = min((who for who in summary if who[0] == "refrain"), key=lambda who: summary[who][0])
+    ours = summary[refrain]
     peers = {who: m for who, m in summary.items() if who[0] != "refrain"}
     if not peers:
         raise SystemExit("bench/peers: no peer works on this machine")
     torch = {who: m for who, m in peers.items() if who[0].startswith("torch")}
     best = min(torch or peers, key=lambda who: peers[who][0])
-    cells = [label, cell, unit(ours[0]), unit(ours[1]), unit(peers[best][0]), unit(peers[best][1]), ", ".join(best),
+    cells = [f"{label}, {refrain[1]}", cell, unit(ours[0]), unit(ours[1]), unit(peers[best][0]), unit(peers[best][1]), ", ".join(best),
              f"{peers[best][0] / ours[0]:.2f}", f"{peers[best][1] / ours[1]:.2f}"]
     keras = {who: m for who, m in peers.items() if who[0] == "keras"}
     if keras:
@@ -159,46 +160,71 @@ def main():
     p.add_argument("--no-keras", action="store_true")
     p.add_argument("--only", default="", help="measure only work whose name has this, such as 2x650")
     p.add_argument("--cells", default=",".join(CELLS))
+    p.add_argument("--kinds", default="train,generate", help="train, generate or both; each has its section")
     args = p.parse_args()
 
     everyone = contenders(args)
-    trained, generated = [], []
+    about = {c.name: c.about for c in everyone}
+    versions = [f"Refrain ({about['refrain']['kernels']} kernels, {about['refrain']['go']})",
+                f"PyTorch {about['torch']['torch']}"]
+    if "keras" in about:
+        versions.append(f"Keras {about['keras']['keras']} on TensorFlow {about['keras']['tensorflow']}")
+    made = (f"Written by `bench/peers/run` on {datetime.date.today()}: {cpu_name()} ({features()}), "
+            f"{about['refrain']['threads']} threads of {os.cpu_count()} CPUs; {'; '.join(versions)}.")
+    if "train" in args.kinds.split(","):
+        replace_section(args.out, "peers", "\n".join(training(everyone, args, made)))
+    if "generate" in args.kinds.split(","):
+        replace_section(args.out, "peers-generation", "\n".join(generation(everyone, args, made)))
+    print(f"written to {args.out}", file=sys.stderr)
+    for c in everyone:
+        c.close()
+
+
+def training(everyone, args, made):
+    """The section on training."""
+    rows = []
     for name, work in WORKS.items():
         if args.only not in name:
             continue
         for cell in args.cells.split(","):
             tokens = work["batch"] * work["bptt"]
             seconds = measure(everyone, "train", {**work, "cell": cell}, args.steps, args.rounds)
-            trained.append(row(name, cell, seconds, lambda s: f"{tokens / s:,.0f}"))
-            print(trained[-1], flush=True)
-    for name, source in GENERATED.items():
-        if args.only not in name:
-            continue
-        for cell in args.cells.split(","):
-            seconds = measure(everyone, "generate", {**WORKS[source], "cell": cell}, args.tokens, args.rounds)
-            generated.append(row(name, cell, seconds, lambda s: f"{s * 1e3:.3f}"))
-            print(generated[-1], flush=True)
-
-    about = {c.name: c.about for c in everyone}
-    versions = [f"Refrain ({about['refrain']['kernels']} kernels, {about['refrain']['go']})",
-                f"PyTorch {about['torch']['torch']}"]
-    if "keras" in about:
-        versions.append(f"Keras {about['keras']['keras']} on TensorFlow {about['keras']['tensorflow']}")
-    body = "\n".join([
-        "## Speed against peers", "",
-        f"Written by `bench/peers/run` on {datetime.date.today()}: {cpu_name()} ({features()}), "
-        f"{about['refrain']['threads']} threads of {os.cpu_count()} CPUs; {'; '.join(versions)}.", "",
+            rows.append(row(name, cell, seconds, lambda s: f"{tokens / s:,.0f}"))
+            print(rows[-1], flush=True)
+    return [
+        "## Speed against peers", "", made, "",
         f"Random ids, float32, the contenders in turns in one run, {args.rounds} turns of {args.steps} steps; "
         "medians, and the best step beside them. PyTorch is the fastest by median of: eager with and without oneDNN, "
         "torch.compile, TorchScript (fused optimizers, memory kept by malloc), eager and TorchScript with plain malloc. "
         "A ratio above 1 means that Refrain is faster.", "",
-        "Training, tokens a second (larger is better):", "", HEAD, *trained, "",
-        f"Generation, one stream, greedy, milliseconds a token (smaller is better; {args.rounds} turns of "
-        f"{args.tokens} tokens; PyTorch also with explicit cells, with 1 and 2 threads):", "", HEAD, *generated])
-    replace_section(args.out, "peers", body)
-    print(f"written to {args.out}", file=sys.stderr)
-    for c in everyone:
-        c.close()
+        "Training, tokens a second (larger is better):", "", HEAD, *rows]
+
+
+def generation(everyone, args, made):
+    """The section on writing a token at a time, with weights in float32 and in int8."""
+    refrain = next(c for c in everyone if c.name == "refrain")
+    tables = []
+    for kind, what in (("generate", "Float32"), ("generate int8", "Weights and inputs in int8 (PyTorch: quantize_dynamic)")):
+        rows = []
+        for name, source in GENERATED.items():
+            if args.only not in name:
+                continue
+            for cell in args.cells.split(","):
+                work = {**WORKS[source], "cell": cell}
+                seconds = measure(everyone, kind, work, args.tokens, args.rounds)
+                limits = [refrain.ask(do="read", kind=kind, work=work, mode=f"-{n}")["seconds"][0] for n in (1, 2)]
+                rows.append(row(name, cell, seconds, lambda s: f"{s * 1e3:.3f}")
+                            + " " + " / ".join(f"{s * 1e3:.3f}" for s in limits) + " |")
+                print(rows[-1], flush=True)
+        head = HEAD.replace("\n", " reading the weights, 1 / 2 threads |\n") + "--:|"
+        tables += ["", f"{what}:", "", head, *rows]
+    return [
+        "## A token at a time against peers", "", made, "",
+        "Milliseconds a token of one greedy stream, smaller is better: medians, and the best token beside them; the "
+        f"contenders in turns in one run, {args.rounds} turns of {args.tokens} tokens. Each side is the fastest by median of its ways: Refrain on 1 "
+        "and 2 threads, PyTorch eager, TorchScript, explicit cells and torch.compile, each on 1 and 2 threads. Every token reads all weights "
+        "but the embedding's; the last column is the time in which this machine reads as many bytes and does nothing "
+        "else, measured in the same run.", *tables]
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ def main():
             if do == "about":
                 reply = {"keras": keras.__version__, "tensorflow": tf.__version__}
             elif do == "modes":
-                reply = {"modes": ["graph", "xla"]}
+                reply = {"modes": [] if command["kind"] == "generate int8" else ["graph", "xla"]}
             elif do == "drop":
                 built.clear()
                 keras.backend.clear_session()

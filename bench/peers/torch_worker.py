@@ -142,20 +142,33 @@ class Scripted(nn.Module):
         return logits.view(-1).argmax(-1).view(1), state
 
 
+def dynamic(model):
+    """The model with torch's dynamic int8 quantization: weights in int8, inputs quantized as they come."""
+    return torch.ao.quantization.quantize_dynamic(
+        model, {nn.LSTM, nn.GRU, nn.LSTMCell, nn.GRUCell, nn.RNNCell, nn.Linear}, dtype=torch.qint8)
+
+
 class Generation:
-    """Greedy single-stream generation; a mode is an implementation and a thread count, as in cells-2."""
+    """Greedy single-stream generation; a mode is an implementation and a thread count, as in cells-2. Those with int8
+    in front are quantized."""
 
     def __init__(self, work, mode):
         self.mode, self.threads = mode.split("-")[0], int(mode.split("-")[1])
+        int8 = self.mode.startswith("int8")
+        self.mode = self.mode.removeprefix("int8")
         model = build(work).eval()
         if self.mode in ("cells", "compile"):
             self.call = CellStack(model, work).eval()
+            if int8:
+                self.call = dynamic(self.call)
             one = lambda: torch.zeros(1, work["nhid"])
             self.state = [(one(), one()) if work["cell"] == "lstm" else one() for _ in range(work["nlayers"])]
             if self.mode == "compile":
                 self.call = torch.compile(self.call)
         else:
             self.state = zero_state(work, 1)
+            if int8:
+                model = dynamic(model)
             if self.mode == "script":
                 model = torch.jit.freeze(torch.jit.script(model))
             self.call = Scripted(model)
@@ -180,6 +193,7 @@ class Generation:
 MODES = {
     "train": ["eager", "eager-no-onednn", "compile", "script"],
     "generate": [f"{mode}-{n}" for mode in ("eager", "script", "cells", "compile") for n in (1, 2)],
+    "generate int8": [f"int8{mode}-{n}" for mode in ("eager", "script", "cells") for n in (1, 2)],
 }
 
 

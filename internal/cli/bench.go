@@ -41,11 +41,16 @@ type benchRow struct {
 	Shape      benchShape         `json:"shape"`
 	Tokens     float64            `json:"tokens_per_second"`
 	Best       float64            `json:"best_tokens_per_second"`
-	Share      float64            `json:"share_of_peak,omitempty"`        // of the FMA peak, or of the memory's
-	Operations float64            `json:"operations_per_token"`           // six a weight for training, two for generation
-	Parts      map[string]float64 `json:"parts,omitempty"`                // share of the time
-	Memory     uint64             `json:"memory_bytes,omitempty"`         // of the Go heap
-	Weights    int64              `json:"bytes_read_per_token,omitempty"` // by generation
+	Share      float64            `json:"share_of_peak,omitempty"` // of the FMA peak, or of what so many threads read
+	Operations float64            `json:"operations_per_token"`    // six a weight for training, two for generation
+	Parts      map[string]float64 `json:"parts,omitempty"`         // share of the time
+	Memory     uint64             `json:"memory_bytes,omitempty"`  // of the Go heap
+
+	// Of generation; tokens are those of all streams.
+	Weights string `json:"weights,omitempty"`
+	Threads int    `json:"threads,omitempty"`
+	Streams int    `json:"streams,omitempty"`
+	Read    int64  `json:"bytes_read_per_step,omitempty"`
 }
 
 type benchReport struct {
@@ -83,7 +88,7 @@ func (a *app) benchCommand() *cobra.Command {
 		return a.bench(threads, cells, asJSON)
 	}
 	a.describe(cmd, page{
-		summary:  "Measure what this machine can do at most, and what training and generating reach, on random data. It takes a minute or two.",
+		summary:  "Measure what this machine can do at most, and what training and generating reach, on random data. It takes some minutes.",
 		examples: []string{"bench", "bench --cell lstm --threads 1 --json"},
 		groups:   []flagGroup{{title: "What", names: []string{"cell", "threads", "json"}}},
 	}, nil)
@@ -108,11 +113,11 @@ func (a *app) bench(threads int, cells []string, asJSON bool) error {
 			if err != nil {
 				return err
 			}
-			generation, err := benchGeneration(shape)
+			generation, err := benchGeneration(pool, shape)
 			if err != nil {
 				return err
 			}
-			r.Rows = append(r.Rows, training, generation)
+			r.Rows = append(append(r.Rows, training), generation...)
 			if asJSON {
 				continue
 			}
@@ -124,7 +129,7 @@ func (a *app) bench(threads int, cells []string, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(a.out.w).Encode(r)
 	}
-	a.note("Share: in training, of the multiply-adds of all threads, at six operations a weight and token; one at a time, of what one thread reads of as many bytes as the weights. Below, the time by part in percent.")
+	a.note("Share: in training, of the multiply-adds of all threads, at six operations a weight and token, with the time by part in percent below; a token at a time, of what so many threads can read, since all weights are read for each. Streams side by side share that: how many steps of one stream a step of all costs.")
 	return nil
 }
 
@@ -136,31 +141,30 @@ func (a *app) benchMachine(r benchReport) error {
 	for _, read := range r.Reads {
 		fmt.Fprintf(&b, "%-22s   %s\n", "read "+read.Level+", GB/s", giga(read.Peak))
 	}
-	fmt.Fprintf(&b, "\n%-28s %16s  %16s  %7s\n%-28s %16s  %16s\n", "", "training", "one at a time", "memory", "", "tokens/s  share", "tokens/s  share")
+	fmt.Fprintf(&b, "\n%-28s %16s  %7s\n", "training", "tokens/s  share", "memory")
 	_, err := fmt.Fprint(a.out.w, b.String())
 	return err
 }
 
 // benchLines prints one shape: training, then writing a token at a time.
-func (a *app) benchLines(training, generation benchRow) error {
+func (a *app) benchLines(training benchRow, generation []benchRow) error {
 	var parts []string
 	for _, name := range benchParts {
 		if share := training.Parts[name]; share >= 0.005 {
 			parts = append(parts, fmt.Sprintf("%s %.0f", name, 100*share))
 		}
 	}
-	_, err := fmt.Fprintf(a.out.w, "%-5s %-22s %9s %4.0f %%  %9s %4.0f %%  %7s\n      %s\n", training.Cell, training.Shape.Name,
-		commas(int64(training.Tokens)), 100*training.Share, commas(int64(generation.Tokens)), 100*generation.Share,
-		size(int64(training.Memory)), strings.Join(parts, ", "))
+	_, err := fmt.Fprintf(a.out.w, "%-5s %-22s %9s %4.0f %%  %7s\n      %s\n%s", training.Cell, training.Shape.Name,
+		commas(int64(training.Tokens)), 100*training.Share, size(int64(training.Memory)), strings.Join(parts, ", "), generationLines(generation))
 	return err
 }
 
 // benchTime is how long one row is measured.
 const benchTime = 3 * time.Second
 
-// repeatedly collects steps for benchTime, at least three.
-func repeatedly(steps func(n int) []float64, n int) (all []float64) {
-	for end := time.Now().Add(benchTime); len(all) < 3*n || time.Now().Before(end); {
+// repeatedly collects steps, n at once, for the given time, at least three times.
+func repeatedly(steps func(n int) []float64, n int, most time.Duration) (all []float64) {
+	for end := time.Now().Add(most); len(all) < 3*n || time.Now().Before(end); {
 		all = append(all, steps(n)...)
 	}
 	slices.Sort(all)
@@ -174,7 +178,7 @@ func benchTraining(pool *parallel.Pool, shape benchShape, peak float64) (benchRo
 	if err != nil {
 		return row, err
 	}
-	seconds := repeatedly(t.Steps, 1)
+	seconds := repeatedly(t.Steps, 1, benchTime)
 	row.Memory = heap() - before
 	tokens := float64(shape.Work.Tokens())
 	row.Tokens, row.Best = tokens/seconds[len(seconds)/2], tokens/seconds[0]
@@ -187,19 +191,6 @@ func benchTraining(pool *parallel.Pool, shape benchShape, peak float64) (benchRo
 		row.Parts[name] = s / total
 	}
 	runtime.KeepAlive(t)
-	return row, nil
-}
-
-func benchGeneration(shape benchShape) (benchRow, error) {
-	row := benchRow{Kind: "generation", Cell: shape.Cell, Shape: shape, Operations: shape.Work.Operations() / 3}
-	g, err := speed.NewGeneration(shape.Work)
-	if err != nil {
-		return row, err
-	}
-	seconds := repeatedly(g.Steps, 50)
-	row.Tokens, row.Best = 1/seconds[len(seconds)/2], 1/seconds[0]
-	row.Weights = int64(row.Operations / 2 * 4)
-	row.Share = row.Tokens * float64(row.Weights) / speed.ReadRate(nil, int(row.Weights))
 	return row, nil
 }
 

@@ -63,15 +63,15 @@ func openModel(dir string) (*eval.Model, error) {
 	return eval.Open(dir)
 }
 
-// oneThread is the size below which a step of one stream is too short to share:
-// threads would wait for each other most of the time, and for long where other
-// programs run.
-const oneThread = 1 << 20
+// oneThread is how many bytes of weights a step of one stream reads at least that
+// is worth sharing: with fewer, threads would wait for each other most of the
+// time, and for long where other programs run.
+const oneThread = 4 << 20
 
 // poolFor is a pool for one stream of m; 0 threads: all cores, where the model
 // is large enough.
 func poolFor(m *eval.Model, threads int) *nn.Pool {
-	if threads == 0 && m.Config.MultiplyAdds() < oneThread {
+	if threads == 0 && m.Config.ReadPerToken() < oneThread {
 		threads = 1
 	}
 	return nn.NewPool(threads)

@@ -90,11 +90,44 @@ func maxBitsAsm(blocks int, x *float32) uint32
 // roundBytesAsm is roundBytes of 32·blocks elements. blocks must be positive.
 func roundBytesAsm(blocks int, x *float32, factor float32, q *int8) int32
 
-// half1x64 continues one row of four panels of bfloat16 with AVX2. panelStride is in bytes, k must be positive.
-func half1x64(k int, a *float32, b *uint16, panelStride int, c *float32)
+// half1x64 continues 1 rows of 4 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half1x64(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
 
-// half1x128 continues one row of eight panels of bfloat16 with AVX-512. panelStride is in bytes, k must be positive.
-func half1x128(k int, a *float32, b *uint16, panelStride int, c *float32)
+// half1x32 continues 1 rows of 2 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half1x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+
+// half2x32 continues 2 rows of 2 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half2x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+
+// half3x32 continues 3 rows of 2 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half3x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+
+// half1x16 continues 1 rows of 1 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half1x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+
+// half2x16 continues 2 rows of 1 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half2x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+
+// half3x16 continues 3 rows of 1 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half3x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+
+// half4x16 continues 4 rows of 1 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half4x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+
+// half1x128Wide continues 1 rows of 8 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half1x128Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+
+// half1x64Wide continues 1 rows of 4 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half1x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+
+// half2x64Wide continues 2 rows of 4 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half2x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+
+// half3x64Wide continues 3 rows of 4 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half3x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+
+// half4x64Wide continues 4 rows of 4 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half4x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
 
 // widenHalfAsm widens 16·blocks elements from bfloat16. blocks must be positive.
 func widenHalfAsm(blocks int, src *uint16, dst *float32)

@@ -1806,127 +1806,760 @@ DATA unpackedOrder<>+24(SB)/4, $0x00000003
 DATA unpackedOrder<>+28(SB)/4, $0x00000007
 GLOBL unpackedOrder<>(SB), RODATA|NOPTR, $32
 
-// func half1x64(k int, a *float32, b *uint16, panelStride int, c *float32)
+// func half1x64(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·half1x64(SB), NOSPLIT, $0-40
-	MOVQ    c+32(FP), AX
-	VMOVUPS (AX), Y2
-	VMOVUPS 32(AX), Y3
-	VMOVUPS 64(AX), Y4
-	VMOVUPS 96(AX), Y5
-	VMOVUPS 128(AX), Y6
-	VMOVUPS 160(AX), Y7
-	VMOVUPS 192(AX), Y8
-	VMOVUPS 224(AX), Y9
-	MOVQ    k+0(FP), CX
-	MOVQ    a+8(FP), DX
-	MOVQ    panelStride+24(FP), BX
-	MOVQ    b+16(FP), SI
-	LEAQ    (SI)(BX*2), DI
+TEXT ·half1x64(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+24(FP), DX
+	MOVQ    panelStride+32(FP), BX
+	LEAQ    (DX)(BX*2), SI
+	MOVQ    c+40(FP), DI
+	MOVQ    ldc+48(FP), R8
+	MOVQ    DI, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 64(R9), Y2
+	VMOVUPS 96(R9), Y3
+	VMOVUPS 128(R9), Y4
+	VMOVUPS 160(R9), Y5
+	VMOVUPS 192(R9), Y6
+	VMOVUPS 224(R9), Y7
+	ADDQ    R8, R9
 
 loop:
-	VBROADCASTSS (DX), Y0
-	VPMOVZXWD    (SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    16(SI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VFMADD231PS  Y1, Y0, Y3
-	VPMOVZXWD    (SI)(BX*1), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    16(SI)(BX*1), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VFMADD231PS  Y1, Y0, Y5
-	VPMOVZXWD    (DI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    16(DI), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VFMADD231PS  Y1, Y0, Y7
-	VPMOVZXWD    (DI)(BX*1), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VFMADD231PS  Y1, Y0, Y8
-	VPMOVZXWD    16(DI)(BX*1), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VFMADD231PS  Y1, Y0, Y9
-	ADDQ         $0x04, DX
+	VBROADCASTSS (CX), Y9
+	VPMOVZXWD    (DX), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y0
+	VPMOVZXWD    16(DX), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y1
+	VPMOVZXWD    (DX)(BX*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y2
+	VPMOVZXWD    16(DX)(BX*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y3
+	VPMOVZXWD    (SI), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y4
+	VPMOVZXWD    16(SI), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y5
+	VPMOVZXWD    (SI)(BX*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y6
+	VPMOVZXWD    16(SI)(BX*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y7
+	ADDQ         $0x04, CX
+	ADDQ         $0x20, DX
 	ADDQ         $0x20, SI
-	ADDQ         $0x20, DI
-	DECQ         CX
+	DECQ         AX
 	JNZ          loop
-	VMOVUPS      Y2, (AX)
-	VMOVUPS      Y3, 32(AX)
-	VMOVUPS      Y4, 64(AX)
-	VMOVUPS      Y5, 96(AX)
-	VMOVUPS      Y6, 128(AX)
-	VMOVUPS      Y7, 160(AX)
-	VMOVUPS      Y8, 192(AX)
-	VMOVUPS      Y9, 224(AX)
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	VMOVUPS      Y4, 128(DI)
+	VMOVUPS      Y5, 160(DI)
+	VMOVUPS      Y6, 192(DI)
+	VMOVUPS      Y7, 224(DI)
+	ADDQ         R8, DI
 	VZEROUPPER
 	RET
 
-// func half1x128(k int, a *float32, b *uint16, panelStride int, c *float32)
-// Requires: AVX, AVX512F
-TEXT ·half1x128(SB), NOSPLIT, $0-40
-	MOVQ    c+32(FP), AX
-	VMOVUPS (AX), Z2
-	VMOVUPS 64(AX), Z3
-	VMOVUPS 128(AX), Z4
-	VMOVUPS 192(AX), Z5
-	VMOVUPS 256(AX), Z6
-	VMOVUPS 320(AX), Z7
-	VMOVUPS 384(AX), Z8
-	VMOVUPS 448(AX), Z9
-	MOVQ    k+0(FP), CX
-	MOVQ    a+8(FP), DX
-	MOVQ    panelStride+24(FP), BX
-	MOVQ    b+16(FP), SI
-	LEAQ    (SI)(BX*2), DI
-	LEAQ    (DI)(BX*2), R8
-	LEAQ    (R8)(BX*2), R9
+// func half1x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·half1x32(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+24(FP), DX
+	MOVQ    panelStride+32(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    SI, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	VMOVUPS 64(R8), Y2
+	VMOVUPS 96(R8), Y3
+	ADDQ    DI, R8
 
 loop:
-	VBROADCASTSS (DX), Z0
-	VPMOVZXWD    (SI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VFMADD231PS  Z1, Z0, Z2
-	VPMOVZXWD    (SI)(BX*1), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VFMADD231PS  Z1, Z0, Z3
-	VPMOVZXWD    (DI), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VFMADD231PS  Z1, Z0, Z4
-	VPMOVZXWD    (DI)(BX*1), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VFMADD231PS  Z1, Z0, Z5
-	VPMOVZXWD    (R8), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VFMADD231PS  Z1, Z0, Z6
-	VPMOVZXWD    (R8)(BX*1), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VFMADD231PS  Z1, Z0, Z7
-	VPMOVZXWD    (R9), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VFMADD231PS  Z1, Z0, Z8
-	VPMOVZXWD    (R9)(BX*1), Z1
-	VPSLLD       $0x10, Z1, Z1
-	VFMADD231PS  Z1, Z0, Z9
-	ADDQ         $0x04, DX
+	VBROADCASTSS (CX), Y5
+	VPMOVZXWD    (DX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VFMADD231PS  Y4, Y5, Y0
+	VPMOVZXWD    16(DX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VFMADD231PS  Y4, Y5, Y1
+	VPMOVZXWD    (DX)(BX*1), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VFMADD231PS  Y4, Y5, Y2
+	VPMOVZXWD    16(DX)(BX*1), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VFMADD231PS  Y4, Y5, Y3
+	ADDQ         $0x04, CX
+	ADDQ         $0x20, DX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y3, 96(SI)
+	ADDQ         DI, SI
+	VZEROUPPER
+	RET
+
+// func half2x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·half2x32(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    lda+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    panelStride+32(FP), SI
+	MOVQ    c+40(FP), DI
+	MOVQ    ldc+48(FP), R8
+	MOVQ    DI, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 64(R9), Y2
+	VMOVUPS 96(R9), Y3
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y4
+	VMOVUPS 32(R9), Y5
+	VMOVUPS 64(R9), Y6
+	VMOVUPS 96(R9), Y7
+	ADDQ    R8, R9
+
+loop:
+	VBROADCASTSS (CX), Y9
+	VBROADCASTSS (CX)(DX*1), Y10
+	VPMOVZXWD    (BX), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y0
+	VFMADD231PS  Y8, Y10, Y4
+	VPMOVZXWD    16(BX), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y1
+	VFMADD231PS  Y8, Y10, Y5
+	VPMOVZXWD    (BX)(SI*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y2
+	VFMADD231PS  Y8, Y10, Y6
+	VPMOVZXWD    16(BX)(SI*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y3
+	VFMADD231PS  Y8, Y10, Y7
+	ADDQ         $0x04, CX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	ADDQ         R8, DI
+	VMOVUPS      Y4, (DI)
+	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y6, 64(DI)
+	VMOVUPS      Y7, 96(DI)
+	ADDQ         R8, DI
+	VZEROUPPER
+	RET
+
+// func half3x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·half3x32(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    lda+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    panelStride+32(FP), SI
+	MOVQ    c+40(FP), DI
+	MOVQ    ldc+48(FP), R8
+	MOVQ    DI, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	VMOVUPS 64(R9), Y2
+	VMOVUPS 96(R9), Y3
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y4
+	VMOVUPS 32(R9), Y5
+	VMOVUPS 64(R9), Y6
+	VMOVUPS 96(R9), Y7
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y8
+	VMOVUPS 32(R9), Y9
+	VMOVUPS 64(R9), Y10
+	VMOVUPS 96(R9), Y11
+	ADDQ    R8, R9
+
+loop:
+	VBROADCASTSS (CX), Y13
+	VBROADCASTSS (CX)(DX*1), Y14
+	VBROADCASTSS (CX)(DX*2), Y15
+	VPMOVZXWD    (BX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y13, Y0
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y12, Y15, Y8
+	VPMOVZXWD    16(BX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y13, Y1
+	VFMADD231PS  Y12, Y14, Y5
+	VFMADD231PS  Y12, Y15, Y9
+	VPMOVZXWD    (BX)(SI*1), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y13, Y2
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y12, Y15, Y10
+	VPMOVZXWD    16(BX)(SI*1), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y13, Y3
+	VFMADD231PS  Y12, Y14, Y7
+	VFMADD231PS  Y12, Y15, Y11
+	ADDQ         $0x04, CX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	VMOVUPS      Y2, 64(DI)
+	VMOVUPS      Y3, 96(DI)
+	ADDQ         R8, DI
+	VMOVUPS      Y4, (DI)
+	VMOVUPS      Y5, 32(DI)
+	VMOVUPS      Y6, 64(DI)
+	VMOVUPS      Y7, 96(DI)
+	ADDQ         R8, DI
+	VMOVUPS      Y8, (DI)
+	VMOVUPS      Y9, 32(DI)
+	VMOVUPS      Y10, 64(DI)
+	VMOVUPS      Y11, 96(DI)
+	ADDQ         R8, DI
+	VZEROUPPER
+	RET
+
+// func half1x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·half1x16(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+24(FP), DX
+	MOVQ    c+40(FP), BX
+	MOVQ    ldc+48(FP), SI
+	MOVQ    BX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y1
+	ADDQ    SI, DI
+
+loop:
+	VBROADCASTSS (CX), Y3
+	VPMOVZXWD    (DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VFMADD231PS  Y2, Y3, Y0
+	VPMOVZXWD    16(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VFMADD231PS  Y2, Y3, Y1
+	ADDQ         $0x04, CX
+	ADDQ         $0x20, DX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (BX)
+	VMOVUPS      Y1, 32(BX)
+	ADDQ         SI, BX
+	VZEROUPPER
+	RET
+
+// func half2x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·half2x16(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    lda+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    SI, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    DI, R8
+
+loop:
+	VBROADCASTSS (CX), Y5
+	VBROADCASTSS (CX)(DX*1), Y6
+	VPMOVZXWD    (BX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VFMADD231PS  Y4, Y5, Y0
+	VFMADD231PS  Y4, Y6, Y2
+	VPMOVZXWD    16(BX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VFMADD231PS  Y4, Y5, Y1
+	VFMADD231PS  Y4, Y6, Y3
+	ADDQ         $0x04, CX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y2, (SI)
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         DI, SI
+	VZEROUPPER
+	RET
+
+// func half3x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·half3x16(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    lda+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    c+40(FP), SI
+	MOVQ    ldc+48(FP), DI
+	MOVQ    SI, R8
+	VMOVUPS (R8), Y0
+	VMOVUPS 32(R8), Y1
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y2
+	VMOVUPS 32(R8), Y3
+	ADDQ    DI, R8
+	VMOVUPS (R8), Y4
+	VMOVUPS 32(R8), Y5
+	ADDQ    DI, R8
+
+loop:
+	VBROADCASTSS (CX), Y7
+	VBROADCASTSS (CX)(DX*1), Y8
+	VBROADCASTSS (CX)(DX*2), Y9
+	VPMOVZXWD    (BX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VFMADD231PS  Y6, Y7, Y0
+	VFMADD231PS  Y6, Y8, Y2
+	VFMADD231PS  Y6, Y9, Y4
+	VPMOVZXWD    16(BX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VFMADD231PS  Y6, Y7, Y1
+	VFMADD231PS  Y6, Y8, Y3
+	VFMADD231PS  Y6, Y9, Y5
+	ADDQ         $0x04, CX
+	ADDQ         $0x20, BX
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y1, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y2, (SI)
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         DI, SI
+	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y5, 32(SI)
+	ADDQ         DI, SI
+	VZEROUPPER
+	RET
+
+// func half4x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·half4x16(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    lda+16(FP), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    b+24(FP), SI
+	MOVQ    c+40(FP), DI
+	MOVQ    ldc+48(FP), R8
+	MOVQ    DI, R9
+	VMOVUPS (R9), Y0
+	VMOVUPS 32(R9), Y1
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y2
+	VMOVUPS 32(R9), Y3
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y4
+	VMOVUPS 32(R9), Y5
+	ADDQ    R8, R9
+	VMOVUPS (R9), Y6
+	VMOVUPS 32(R9), Y7
+	ADDQ    R8, R9
+
+loop:
+	VBROADCASTSS (CX), Y9
+	VBROADCASTSS (CX)(DX*1), Y10
+	VBROADCASTSS (CX)(DX*2), Y11
+	VBROADCASTSS (CX)(BX*1), Y12
+	VPMOVZXWD    (SI), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y0
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y8, Y11, Y4
+	VFMADD231PS  Y8, Y12, Y6
+	VPMOVZXWD    16(SI), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y9, Y1
+	VFMADD231PS  Y8, Y10, Y3
+	VFMADD231PS  Y8, Y11, Y5
+	VFMADD231PS  Y8, Y12, Y7
+	ADDQ         $0x04, CX
+	ADDQ         $0x20, SI
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      Y1, 32(DI)
+	ADDQ         R8, DI
+	VMOVUPS      Y2, (DI)
+	VMOVUPS      Y3, 32(DI)
+	ADDQ         R8, DI
+	VMOVUPS      Y4, (DI)
+	VMOVUPS      Y5, 32(DI)
+	ADDQ         R8, DI
+	VMOVUPS      Y6, (DI)
+	VMOVUPS      Y7, 32(DI)
+	ADDQ         R8, DI
+	VZEROUPPER
+	RET
+
+// func half1x128Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// Requires: AVX, AVX512F
+TEXT ·half1x128Wide(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+24(FP), DX
+	MOVQ    panelStride+32(FP), BX
+	LEAQ    (DX)(BX*2), SI
+	LEAQ    (SI)(BX*2), DI
+	LEAQ    (DI)(BX*2), R8
+	MOVQ    c+40(FP), R9
+	MOVQ    ldc+48(FP), R10
+	MOVQ    R9, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS 128(R11), Z2
+	VMOVUPS 192(R11), Z3
+	VMOVUPS 256(R11), Z4
+	VMOVUPS 320(R11), Z5
+	VMOVUPS 384(R11), Z6
+	VMOVUPS 448(R11), Z7
+	ADDQ    R10, R11
+
+loop:
+	VBROADCASTSS (CX), Z9
+	VPMOVZXWD    (DX), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z9, Z0
+	VPMOVZXWD    (DX)(BX*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z9, Z1
+	VPMOVZXWD    (SI), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z9, Z2
+	VPMOVZXWD    (SI)(BX*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z9, Z3
+	VPMOVZXWD    (DI), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z9, Z4
+	VPMOVZXWD    (DI)(BX*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z9, Z5
+	VPMOVZXWD    (R8), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z9, Z6
+	VPMOVZXWD    (R8)(BX*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z9, Z7
+	ADDQ         $0x04, CX
+	ADDQ         $0x20, DX
 	ADDQ         $0x20, SI
 	ADDQ         $0x20, DI
 	ADDQ         $0x20, R8
-	ADDQ         $0x20, R9
-	DECQ         CX
+	DECQ         AX
 	JNZ          loop
-	VMOVUPS      Z2, (AX)
-	VMOVUPS      Z3, 64(AX)
-	VMOVUPS      Z4, 128(AX)
-	VMOVUPS      Z5, 192(AX)
-	VMOVUPS      Z6, 256(AX)
-	VMOVUPS      Z7, 320(AX)
-	VMOVUPS      Z8, 384(AX)
-	VMOVUPS      Z9, 448(AX)
+	VMOVUPS      Z0, (R9)
+	VMOVUPS      Z1, 64(R9)
+	VMOVUPS      Z2, 128(R9)
+	VMOVUPS      Z3, 192(R9)
+	VMOVUPS      Z4, 256(R9)
+	VMOVUPS      Z5, 320(R9)
+	VMOVUPS      Z6, 384(R9)
+	VMOVUPS      Z7, 448(R9)
+	ADDQ         R10, R9
+	VZEROUPPER
+	RET
+
+// func half1x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// Requires: AVX, AVX512F
+TEXT ·half1x64Wide(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    b+24(FP), DX
+	MOVQ    panelStride+32(FP), BX
+	LEAQ    (DX)(BX*2), SI
+	MOVQ    c+40(FP), DI
+	MOVQ    ldc+48(FP), R8
+	MOVQ    DI, R9
+	VMOVUPS (R9), Z0
+	VMOVUPS 64(R9), Z1
+	VMOVUPS 128(R9), Z2
+	VMOVUPS 192(R9), Z3
+	ADDQ    R8, R9
+
+loop:
+	VBROADCASTSS (CX), Z5
+	VPMOVZXWD    (DX), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VFMADD231PS  Z4, Z5, Z0
+	VPMOVZXWD    (DX)(BX*1), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VFMADD231PS  Z4, Z5, Z1
+	VPMOVZXWD    (SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VFMADD231PS  Z4, Z5, Z2
+	VPMOVZXWD    (SI)(BX*1), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VFMADD231PS  Z4, Z5, Z3
+	ADDQ         $0x04, CX
+	ADDQ         $0x20, DX
+	ADDQ         $0x20, SI
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (DI)
+	VMOVUPS      Z1, 64(DI)
+	VMOVUPS      Z2, 128(DI)
+	VMOVUPS      Z3, 192(DI)
+	ADDQ         R8, DI
+	VZEROUPPER
+	RET
+
+// func half2x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// Requires: AVX, AVX512F
+TEXT ·half2x64Wide(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    lda+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    panelStride+32(FP), SI
+	LEAQ    (BX)(SI*2), DI
+	MOVQ    c+40(FP), R8
+	MOVQ    ldc+48(FP), R9
+	MOVQ    R8, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	VMOVUPS 128(R10), Z2
+	VMOVUPS 192(R10), Z3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	VMOVUPS 128(R10), Z6
+	VMOVUPS 192(R10), Z7
+	ADDQ    R9, R10
+
+loop:
+	VBROADCASTSS (CX), Z9
+	VBROADCASTSS (CX)(DX*1), Z10
+	VPMOVZXWD    (BX), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z9, Z0
+	VFMADD231PS  Z8, Z10, Z4
+	VPMOVZXWD    (BX)(SI*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z9, Z1
+	VFMADD231PS  Z8, Z10, Z5
+	VPMOVZXWD    (DI), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z9, Z2
+	VFMADD231PS  Z8, Z10, Z6
+	VPMOVZXWD    (DI)(SI*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z9, Z3
+	VFMADD231PS  Z8, Z10, Z7
+	ADDQ         $0x04, CX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, DI
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, 192(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS      Z7, 192(R8)
+	ADDQ         R9, R8
+	VZEROUPPER
+	RET
+
+// func half3x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// Requires: AVX, AVX512F
+TEXT ·half3x64Wide(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    lda+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    panelStride+32(FP), SI
+	LEAQ    (BX)(SI*2), DI
+	MOVQ    c+40(FP), R8
+	MOVQ    ldc+48(FP), R9
+	MOVQ    R8, R10
+	VMOVUPS (R10), Z0
+	VMOVUPS 64(R10), Z1
+	VMOVUPS 128(R10), Z2
+	VMOVUPS 192(R10), Z3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z4
+	VMOVUPS 64(R10), Z5
+	VMOVUPS 128(R10), Z6
+	VMOVUPS 192(R10), Z7
+	ADDQ    R9, R10
+	VMOVUPS (R10), Z8
+	VMOVUPS 64(R10), Z9
+	VMOVUPS 128(R10), Z10
+	VMOVUPS 192(R10), Z11
+	ADDQ    R9, R10
+
+loop:
+	VBROADCASTSS (CX), Z13
+	VBROADCASTSS (CX)(DX*1), Z14
+	VBROADCASTSS (CX)(DX*2), Z15
+	VPMOVZXWD    (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z13, Z0
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z12, Z15, Z8
+	VPMOVZXWD    (BX)(SI*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z13, Z1
+	VFMADD231PS  Z12, Z14, Z5
+	VFMADD231PS  Z12, Z15, Z9
+	VPMOVZXWD    (DI), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z13, Z2
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z12, Z15, Z10
+	VPMOVZXWD    (DI)(SI*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z13, Z3
+	VFMADD231PS  Z12, Z14, Z7
+	VFMADD231PS  Z12, Z15, Z11
+	ADDQ         $0x04, CX
+	ADDQ         $0x20, BX
+	ADDQ         $0x20, DI
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (R8)
+	VMOVUPS      Z1, 64(R8)
+	VMOVUPS      Z2, 128(R8)
+	VMOVUPS      Z3, 192(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z4, (R8)
+	VMOVUPS      Z5, 64(R8)
+	VMOVUPS      Z6, 128(R8)
+	VMOVUPS      Z7, 192(R8)
+	ADDQ         R9, R8
+	VMOVUPS      Z8, (R8)
+	VMOVUPS      Z9, 64(R8)
+	VMOVUPS      Z10, 128(R8)
+	VMOVUPS      Z11, 192(R8)
+	ADDQ         R9, R8
+	VZEROUPPER
+	RET
+
+// func half4x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// Requires: AVX, AVX512F
+TEXT ·half4x64Wide(SB), NOSPLIT, $0-56
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    lda+16(FP), DX
+	LEAQ    (DX)(DX*2), BX
+	MOVQ    b+24(FP), SI
+	MOVQ    panelStride+32(FP), DI
+	LEAQ    (SI)(DI*2), R8
+	MOVQ    c+40(FP), R9
+	MOVQ    ldc+48(FP), R10
+	MOVQ    R9, R11
+	VMOVUPS (R11), Z0
+	VMOVUPS 64(R11), Z1
+	VMOVUPS 128(R11), Z2
+	VMOVUPS 192(R11), Z3
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z4
+	VMOVUPS 64(R11), Z5
+	VMOVUPS 128(R11), Z6
+	VMOVUPS 192(R11), Z7
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z8
+	VMOVUPS 64(R11), Z9
+	VMOVUPS 128(R11), Z10
+	VMOVUPS 192(R11), Z11
+	ADDQ    R10, R11
+	VMOVUPS (R11), Z12
+	VMOVUPS 64(R11), Z13
+	VMOVUPS 128(R11), Z14
+	VMOVUPS 192(R11), Z15
+	ADDQ    R10, R11
+
+loop:
+	VBROADCASTSS (CX), Z17
+	VBROADCASTSS (CX)(DX*1), Z18
+	VBROADCASTSS (CX)(DX*2), Z19
+	VBROADCASTSS (CX)(BX*1), Z20
+	VPMOVZXWD    (SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z17, Z0
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z16, Z19, Z8
+	VFMADD231PS  Z16, Z20, Z12
+	VPMOVZXWD    (SI)(DI*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z17, Z1
+	VFMADD231PS  Z16, Z18, Z5
+	VFMADD231PS  Z16, Z19, Z9
+	VFMADD231PS  Z16, Z20, Z13
+	VPMOVZXWD    (R8), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z17, Z2
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z16, Z19, Z10
+	VFMADD231PS  Z16, Z20, Z14
+	VPMOVZXWD    (R8)(DI*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z17, Z3
+	VFMADD231PS  Z16, Z18, Z7
+	VFMADD231PS  Z16, Z19, Z11
+	VFMADD231PS  Z16, Z20, Z15
+	ADDQ         $0x04, CX
+	ADDQ         $0x20, SI
+	ADDQ         $0x20, R8
+	DECQ         AX
+	JNZ          loop
+	VMOVUPS      Z0, (R9)
+	VMOVUPS      Z1, 64(R9)
+	VMOVUPS      Z2, 128(R9)
+	VMOVUPS      Z3, 192(R9)
+	ADDQ         R10, R9
+	VMOVUPS      Z4, (R9)
+	VMOVUPS      Z5, 64(R9)
+	VMOVUPS      Z6, 128(R9)
+	VMOVUPS      Z7, 192(R9)
+	ADDQ         R10, R9
+	VMOVUPS      Z8, (R9)
+	VMOVUPS      Z9, 64(R9)
+	VMOVUPS      Z10, 128(R9)
+	VMOVUPS      Z11, 192(R9)
+	ADDQ         R10, R9
+	VMOVUPS      Z12, (R9)
+	VMOVUPS      Z13, 64(R9)
+	VMOVUPS      Z14, 128(R9)
+	VMOVUPS      Z15, 192(R9)
+	ADDQ         R10, R9
 	VZEROUPPER
 	RET
 

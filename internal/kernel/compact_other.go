@@ -92,11 +92,55 @@ func roundBytesAsm(blocks int, x *float32, factor float32, q *int8) int32 {
 	panic(noAssembly)
 }
 
-func half1x64(k int, a *float32, b *uint16, panelStride int, c *float32) {
+func half1x64(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 
-func half1x128(k int, a *float32, b *uint16, panelStride int, c *float32) {
+func half1x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+	panic(noAssembly)
+}
+
+func half2x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+	panic(noAssembly)
+}
+
+func half3x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+	panic(noAssembly)
+}
+
+func half1x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+	panic(noAssembly)
+}
+
+func half2x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+	panic(noAssembly)
+}
+
+func half3x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+	panic(noAssembly)
+}
+
+func half4x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+	panic(noAssembly)
+}
+
+func half1x128Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+	panic(noAssembly)
+}
+
+func half1x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+	panic(noAssembly)
+}
+
+func half2x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+	panic(noAssembly)
+}
+
+func half3x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+	panic(noAssembly)
+}
+
+func half4x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 

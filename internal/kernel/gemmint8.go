@@ -46,11 +46,11 @@ func gemmInt8(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 i
 		return
 	}
 	for p := p0; p < p1; {
-		tiles := byteTilesFor(min(m, byteHeight), p1-p)
+		tiles := byteTilesFor(min(m, tileRows), p1-p)
 		columns := min(PanelWidth, b.N-(p+tiles.panels-1)*PanelWidth)
-		for r := 0; r < m; r += byteHeight {
-			height := min(byteHeight, m-r)
-			tiles.rows[height-1](rows.stride/4, &rows.q[r*rows.stride], rows.stride, &rows.start[r], &rows.scale[r],
+		for r := 0; r < m; r += tileRows {
+			height := min(tileRows, m-r)
+			tiles.byRows[height-1](rows.stride/4, &rows.q[r*rows.stride], rows.stride, &rows.start[r], &rows.scale[r],
 				&b.Byte[p*b.quads()*4*PanelWidth], b.quads()*4*PanelWidth, &b.Scale[p*PanelWidth],
 				&c[r*ldc+p*PanelWidth], ldc*4, &edgeMasks[PanelWidth-columns])
 		}
@@ -58,44 +58,28 @@ func gemmInt8(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 i
 	}
 }
 
-const byteHeight = 4 // rows of a tile at most
-
-// byteTile is a microkernel of one to four rows: see bytes1x16.
+// byteTile is a microkernel: see bytes1x16.
 type byteTile func(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales, c *float32, ldc int, mask *int32)
 
-// byteTiles are those over the same number of panels, by rows less one.
-type byteTiles struct {
-	panels int
-	rows   [byteHeight]byteTile
-}
-
-// The widest come first. Heights that a width has not got have too few
-// registers for it.
 var (
-	byteTilesAVX2 = []byteTiles{
-		{4, [byteHeight]byteTile{bytes1x64}},
-		{2, [byteHeight]byteTile{bytes1x32, bytes2x32}},
-		{1, [byteHeight]byteTile{bytes1x16, bytes2x16, bytes3x16, bytes4x16}},
+	byteTilesAVX2 = []tileGroup[byteTile]{
+		{4, 1, [tileRows]byteTile{bytes1x64}},
+		{2, 2, [tileRows]byteTile{bytes1x32, bytes2x32}},
+		{1, 4, [tileRows]byteTile{bytes1x16, bytes2x16, bytes3x16, bytes4x16}},
 	}
-	byteTilesVNNI = []byteTiles{
-		{8, [byteHeight]byteTile{bytes1x128VNNI}},
-		{4, [byteHeight]byteTile{bytes1x64VNNI, bytes2x64VNNI, bytes3x64VNNI, bytes4x64VNNI}},
-		{2, [byteHeight]byteTile{bytes1x32VNNI, bytes2x32VNNI, bytes3x32VNNI, bytes4x32VNNI}},
-		{1, [byteHeight]byteTile{bytes1x16VNNI, bytes2x16VNNI, bytes3x16VNNI, bytes4x16VNNI}},
+	byteTilesVNNI = []tileGroup[byteTile]{
+		{8, 1, [tileRows]byteTile{bytes1x128VNNI}},
+		{4, 4, [tileRows]byteTile{bytes1x64VNNI, bytes2x64VNNI, bytes3x64VNNI, bytes4x64VNNI}},
+		{2, 4, [tileRows]byteTile{bytes1x32VNNI, bytes2x32VNNI, bytes3x32VNNI, bytes4x32VNNI}},
+		{1, 4, [tileRows]byteTile{bytes1x16VNNI, bytes2x16VNNI, bytes3x16VNNI, bytes4x16VNNI}},
 	}
 )
 
-// byteTilesFor are the widest tiles for so many rows and at most so many panels.
-func byteTilesFor(height, panels int) *byteTiles {
-	list := byteTilesAVX2
+func byteTilesFor(height, panels int) *tileGroup[byteTile] {
 	if useVNNI {
-		list = byteTilesVNNI
+		return widest(byteTilesVNNI, height, panels)
 	}
-	i := 0
-	for list[i].panels > panels || list[i].rows[height-1] == nil {
-		i++
-	}
-	return &list[i]
+	return widest(byteTilesAVX2, height, panels)
 }
 
 // bytesGeneric adds one panel of products. c begins at its first column.

@@ -58,7 +58,7 @@ func TestStepsAreTimedByPart(t *testing.T) {
 	if parts > total {
 		t.Errorf("the parts took %g s of %g s", parts, total)
 	}
-	generation, err := speed.NewGeneration(tiny(lm.GRU))
+	generation, err := speed.NewGeneration(tiny(lm.GRU), lm.Int8, 2, pool)
 	if err != nil {
 		t.Fatal(err)
 	}

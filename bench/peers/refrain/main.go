@@ -11,14 +11,16 @@ import (
 	"os"
 	"runtime"
 	"strconv"
+	"strings"
 
 	"github.com/refrain-lm/refrain/internal/kernel"
 	"github.com/refrain-lm/refrain/internal/parallel"
 	"github.com/refrain-lm/refrain/internal/speed"
+	"github.com/refrain-lm/refrain/lm"
 )
 
 type command struct {
-	Do    string     `json:"do"` // about, modes, drop, train or generate
+	Do    string     `json:"do"` // about, modes, drop, train, generate, generate int8 or read
 	Kind  string     `json:"kind"`
 	Mode  string     `json:"mode"`
 	Steps int        `json:"steps"`
@@ -33,6 +35,9 @@ type reply struct {
 	Kernels string    `json:"kernels,omitempty"`
 	Threads int       `json:"threads,omitempty"`
 }
+
+// modes are the ways of doing each kind of work, with the number of threads.
+var modes = map[string][]string{"train": {"float32"}, "generate": {"float32-1", "float32-2"}, "generate int8": {"int8-1", "int8-2"}}
 
 // runner measures steps of one piece of work.
 type runner interface{ Steps(n int) []float64 }
@@ -75,13 +80,19 @@ func answer(c command, pool *parallel.Pool, built map[string]runner) reply {
 	case "about":
 		return reply{Go: runtime.Version(), Kernels: kernel.Name(), Threads: pool.Size()}
 	case "modes":
-		return reply{Modes: []string{"float32"}}
+		return reply{Modes: modes[c.Kind]}
 	case "drop":
 		clear(built)
 		runtime.GC()
 		return reply{}
 	}
-	key := fmt.Sprint(c.Do, c.Work)
+	if strings.HasSuffix(c.Mode, "-1") {
+		pool = nil
+	}
+	if c.Do == "read" {
+		return reply{Seconds: []float64{readTime(c, pool)}}
+	}
+	key := fmt.Sprint(c.Do, c.Work, c.Mode)
 	if built[key] == nil {
 		r, err := newRunner(c, pool)
 		if err != nil {
@@ -92,12 +103,25 @@ func answer(c command, pool *parallel.Pool, built map[string]runner) reply {
 	return reply{Seconds: built[key].Steps(c.Steps)}
 }
 
+// readTime is how long reading the weights of one token takes, and nothing else.
+func readTime(c command, pool *parallel.Pool) float64 {
+	bytes := c.Work.Operations() / 6
+	if c.Kind == "generate" {
+		bytes *= 4
+	}
+	return bytes / speed.ReadRate(pool, int(bytes)/pool.Size())
+}
+
 func newRunner(c command, pool *parallel.Pool) (runner, error) {
 	switch c.Do {
 	case "train":
 		return speed.NewTraining(c.Work, pool)
-	case "generate":
-		return speed.NewGeneration(c.Work)
+	case "generate", "generate int8":
+		weights := ""
+		if c.Do != "generate" {
+			weights = lm.Int8
+		}
+		return speed.NewGeneration(c.Work, weights, 1, pool)
 	}
 	return nil, fmt.Errorf("no command %q", c.Do)
 }

@@ -21,16 +21,20 @@ func compact() {
 	bytesTileVNNI(1, 8)
 	maxBits()
 	roundBytes()
-	halfRow()
-	halfRowWide()
+	for _, s := range [][2]int{{1, 4}, {1, 2}, {2, 2}, {3, 2}, {1, 1}, {2, 1}, {3, 1}, {4, 1}} {
+		halfTile(s[0], s[1], "", YMM, 32)
+	}
+	for _, s := range [][2]int{{1, 8}, {1, 4}, {2, 4}, {3, 4}, {4, 4}} {
+		halfTile(s[0], s[1], "Wide", ZMM, 64)
+	}
 	widenHalf()
 }
 
 const bytesSignature = "func(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales, c *float32, ldc int, mask *int32)"
 
-// bytesOperands are the pointers of a tile of byte products: rows of A are lda
+// compactOperands are the pointers of a tile: rows of A are lda
 // bytes apart, panels of B panelStride.
-type bytesOperands struct {
+type compactOperands struct {
 	rows, panels               int
 	left                       reg.Register
 	a, lda, lda3               reg.Register
@@ -39,11 +43,11 @@ type bytesOperands struct {
 	columnScales, c, ldc, temp reg.Register
 }
 
-func newBytesOperands(name, how string, rows, panels int) *bytesOperands {
+func newCompactOperands(name, how string, rows, panels int) *compactOperands {
 	TEXT(name, NOSPLIT, bytesSignature)
 	Doc(fmt.Sprintf("%s adds %d rows and %d panels of byte products to C, of the last panel the columns that mask selects, %s.", name, rows, panels, how),
 		"Strides are in bytes. quads must be positive.")
-	o := &bytesOperands{rows: rows, panels: panels}
+	o := &compactOperands{rows: rows, panels: panels}
 	o.left, o.a = Load(Param("quads"), GP64()), Load(Param("a"), GP64())
 	if rows > 1 {
 		o.lda = Load(Param("lda"), GP64())
@@ -52,20 +56,25 @@ func newBytesOperands(name, how string, rows, panels int) *bytesOperands {
 		o.lda3 = GP64()
 		LEAQ(Mem{Base: o.lda, Index: o.lda, Scale: 2}, o.lda3)
 	}
+	o.loadPanels()
+	return o
+}
+
+// loadPanels points at the panels of B.
+func (o *compactOperands) loadPanels() {
 	o.b = append(o.b, Load(Param("b"), GP64()))
-	if panels > 1 {
+	if o.panels > 1 {
 		o.panelStride = Load(Param("panelStride"), GP64())
 	}
-	for i := 1; i < (panels+1)/2; i++ {
+	for i := 1; i < (o.panels+1)/2; i++ {
 		next := GP64()
 		LEAQ(Mem{Base: o.b[i-1], Index: o.panelStride, Scale: 2}, next)
 		o.b = append(o.b, next)
 	}
-	return o
 }
 
-// element is the address of four steps of row r.
-func (o *bytesOperands) element(r int) Mem {
+// element is the address of row r at the current step, or four steps of bytes.
+func (o *compactOperands) element(r int) Mem {
 	m := Mem{Base: o.a}
 	switch r {
 	case 1, 2:
@@ -76,8 +85,8 @@ func (o *bytesOperands) element(r int) Mem {
 	return m
 }
 
-// weights is the address of four steps of panel p.
-func (o *bytesOperands) weights(p, offset int) Mem {
+// weights is the address of panel p at the current step, or four steps of bytes.
+func (o *compactOperands) weights(p, offset int) Mem {
 	m := Mem{Base: o.b[p/2], Disp: offset}
 	if p%2 == 1 {
 		m.Index, m.Scale = o.panelStride, 1
@@ -85,8 +94,8 @@ func (o *bytesOperands) weights(p, offset int) Mem {
 	return m
 }
 
-// next moves on by four steps.
-func (o *bytesOperands) next() {
+// next moves on by four steps of bytes.
+func (o *compactOperands) next() {
 	ADDQ(Imm(4), o.a)
 	for _, b := range o.b {
 		ADDQ(Imm(panelBytes), b)
@@ -95,7 +104,7 @@ func (o *bytesOperands) next() {
 	JNZ(LabelRef("loop"))
 }
 
-func (o *bytesOperands) loadResult() {
+func (o *compactOperands) loadResult() {
 	o.columnScales, o.c, o.ldc = Load(Param("columnScales"), GP64()), Load(Param("c"), GP64()), Load(Param("ldc"), GP64())
 }
 
@@ -103,7 +112,7 @@ func (o *bytesOperands) loadResult() {
 // and a signed byte with saturation to 16 bits: |a| ≤ 127 and ±b ≤ 127 stay
 // below it, where a and b+128 would not.
 func bytesTile(rows, panels int) {
-	o := newBytesOperands(fmt.Sprintf("bytes%dx%d", rows, panels*16), "with AVX2; start is not used", rows, panels)
+	o := newCompactOperands(fmt.Sprintf("bytes%dx%d", rows, panels*16), "with AVX2; start is not used", rows, panels)
 	var acc []vec // row by row, half panels
 	for range rows * panels * 2 {
 		acc = append(acc, zeros())
@@ -177,7 +186,7 @@ func zeros() vec {
 // bytesTileVNNI does the same with VPDPBUSD, which does not saturate. B holds
 // b+128, so sums begin at −128·Σa.
 func bytesTileVNNI(rows, panels int) {
-	o := newBytesOperands(fmt.Sprintf("bytes%dx%dVNNI", rows, panels*16), "with AVX-512 VNNI; sums begin at start", rows, panels)
+	o := newCompactOperands(fmt.Sprintf("bytes%dx%dVNNI", rows, panels*16), "with AVX-512 VNNI; sums begin at start", rows, panels)
 	var acc, weights []reg.VecVirtual
 	start := Load(Param("start"), GP64())
 	for r := range rows {
@@ -303,76 +312,59 @@ func roundBytes() {
 	RET()
 }
 
-// halfTile begins a routine that continues one row of several panels of
-// bfloat16, and calls body with the address of a panel at each step.
-func halfTile(panels int, x vec, body func(at Mem, p int)) {
-	k, a := Load(Param("k"), GP64()), Load(Param("a"), GP64())
-	stride := Load(Param("panelStride"), GP64())
-	b := []reg.Register{Load(Param("b"), GP64())}
-	for i := 1; i < (panels+1)/2; i++ {
-		next := GP64()
-		LEAQ(Mem{Base: b[i-1], Index: stride, Scale: 2}, next)
-		b = append(b, next)
+// halfTile multiplies some rows with whole panels of bfloat16, in the registers
+// of either path.
+func halfTile(rows, panels int, suffix string, register func() reg.VecVirtual, width int) {
+	name := fmt.Sprintf("half%dx%d%s", rows, panels*16, suffix)
+	TEXT(name, NOSPLIT, "func(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)")
+	Doc(fmt.Sprintf("%s continues %d rows of %d whole panels of bfloat16. Strides are in bytes, k must be positive.", name, rows, panels))
+	o := &compactOperands{rows: rows, panels: panels}
+	o.left, o.a = Load(Param("k"), GP64()), Load(Param("a"), GP64())
+	if rows > 1 {
+		o.lda = Load(Param("lda"), GP64())
 	}
+	if rows > 3 {
+		o.lda3 = GP64()
+		LEAQ(Mem{Base: o.lda, Index: o.lda, Scale: 2}, o.lda3)
+	}
+	o.loadPanels()
+	o.c, o.ldc = Load(Param("c"), GP64()), Load(Param("ldc"), GP64())
+	parts := panels * panelBytes / width // registers of a row
+	var acc []reg.VecVirtual
+	row := GP64()
+	MOVQ(o.c, row)
+	for range rows {
+		for i := range parts {
+			sum := register()
+			VMOVUPS(Mem{Base: row, Disp: i * width}, sum)
+			acc = append(acc, sum)
+		}
+		ADDQ(o.ldc, row)
+	}
+	w, x := register(), make([]reg.VecVirtual, rows)
 	Label("loop")
-	VBROADCASTSS(Mem{Base: a}, x)
-	for p := range panels {
-		at := Mem{Base: b[p/2]}
-		if p%2 == 1 {
-			at.Index, at.Scale = stride, 1
-		}
-		body(at, p)
+	for r := range rows {
+		x[r] = register()
+		VBROADCASTSS(o.element(r), x[r])
 	}
-	ADDQ(Imm(4), a)
-	for _, panel := range b {
-		ADDQ(Imm(panelBytes/2), panel)
-	}
-	DECQ(k)
-	JNZ(LabelRef("loop"))
-}
-
-func halfRow() {
-	const panels = 4
-	TEXT("half1x64", NOSPLIT, "func(k int, a *float32, b *uint16, panelStride int, c *float32)")
-	Doc("half1x64 continues one row of four panels of bfloat16 with AVX2. panelStride is in bytes, k must be positive.")
-	c, x, w := Load(Param("c"), GP64()), YMM(), YMM()
-	var acc [2 * panels]vec
-	for i := range acc {
-		acc[i] = YMM()
-		VMOVUPS(Mem{Base: c, Disp: i * lanes * 4}, acc[i])
-	}
-	halfTile(panels, x, func(at Mem, p int) {
-		for i := range 2 {
-			at.Disp = i * lanes * 2
-			VPMOVZXWD(at, w)
-			VPSLLD(Imm(16), w, w)
-			VFMADD231PS(w, x, acc[2*p+i])
-		}
-	})
-	for i := range acc {
-		VMOVUPS(acc[i], Mem{Base: c, Disp: i * lanes * 4})
-	}
-	VZEROUPPER()
-	RET()
-}
-
-func halfRowWide() {
-	const panels = 8
-	TEXT("half1x128", NOSPLIT, "func(k int, a *float32, b *uint16, panelStride int, c *float32)")
-	Doc("half1x128 continues one row of eight panels of bfloat16 with AVX-512. panelStride is in bytes, k must be positive.")
-	c, x, w := Load(Param("c"), GP64()), ZMM(), ZMM()
-	var acc [panels]reg.VecVirtual
-	for i := range acc {
-		acc[i] = ZMM()
-		VMOVUPS(Mem{Base: c, Disp: i * panelBytes}, acc[i])
-	}
-	halfTile(panels, x, func(at Mem, p int) {
-		VPMOVZXWD(at, w)
+	for i := range parts {
+		VPMOVZXWD(o.weights(i*width/panelBytes, i*width%panelBytes/2), w)
 		VPSLLD(Imm(16), w, w)
-		VFMADD231PS(w, x, acc[p])
-	})
-	for i := range acc {
-		VMOVUPS(acc[i], Mem{Base: c, Disp: i * panelBytes})
+		for r := range rows {
+			VFMADD231PS(w, x[r], acc[r*parts+i])
+		}
+	}
+	ADDQ(Imm(4), o.a)
+	for _, b := range o.b {
+		ADDQ(Imm(panelBytes/2), b)
+	}
+	DECQ(o.left)
+	JNZ(LabelRef("loop"))
+	for r := range rows {
+		for i := range parts {
+			VMOVUPS(acc[r*parts+i], Mem{Base: o.c, Disp: i * width})
+		}
+		ADDQ(o.ldc, o.c)
 	}
 	VZEROUPPER()
 	RET()

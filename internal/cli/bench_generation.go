@@ -1,0 +1,62 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/refrain-lm/refrain/internal/parallel"
+	"github.com/refrain-lm/refrain/internal/speed"
+	"github.com/refrain-lm/refrain/lm"
+)
+
+// benchStreams is the number of streams side by side, generationTime how long one
+// way of writing is measured.
+const (
+	benchStreams   = 8
+	generationTime = 400 * time.Millisecond
+)
+
+// benchGeneration writes a token at a time with weights of every kind: one stream
+// on one thread and on all, and several streams on all.
+func benchGeneration(pool *parallel.Pool, shape benchShape) (rows []benchRow, err error) {
+	for _, storage := range []struct {
+		name, weights string
+		bytes         int64
+	}{{"float32", "", 4}, {lm.BFloat16, lm.BFloat16, 2}, {lm.Int8, lm.Int8, 1}} {
+		read := int64(shape.Work.Operations()/6) * storage.bytes
+		for _, way := range []struct {
+			streams int
+			pool    *parallel.Pool
+		}{{1, nil}, {1, pool}, {benchStreams, pool}} {
+			g, err := speed.NewGeneration(shape.Work, storage.weights, way.streams, way.pool)
+			if err != nil {
+				return nil, err
+			}
+			seconds := repeatedly(g.Steps, 20, generationTime)
+			tokens := float64(way.streams)
+			row := benchRow{Kind: "generation", Cell: shape.Cell, Shape: shape, Operations: shape.Work.Operations() / 3,
+				Weights: storage.name, Threads: way.pool.Size(), Streams: way.streams, Read: read,
+				Tokens: tokens / seconds[len(seconds)/2], Best: tokens / seconds[0]}
+			limit := speed.ReadRate(way.pool, int(read)/way.pool.Size())
+			row.Share = row.Tokens / tokens * float64(read) / limit
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
+}
+
+// generationLines is a line for each kind of weights.
+func generationLines(rows []benchRow) string {
+	var b strings.Builder
+	for group := range slices.Chunk(rows, 3) {
+		one, all, many := group[0], group[1], group[2]
+		fmt.Fprintf(&b, "      a token at a time, %-8s %9s %4.0f %%", one.Weights, commas(int64(one.Tokens)), 100*one.Share)
+		if all.Threads > 1 {
+			fmt.Fprintf(&b, "   %d threads %9s %4.0f %%", all.Threads, commas(int64(all.Tokens)), 100*all.Share)
+		}
+		fmt.Fprintf(&b, "   %d streams %9s, %.1f steps\n", many.Streams, commas(int64(many.Tokens)), all.Tokens*float64(many.Streams)/many.Tokens)
+	}
+	return b.String()
+}
