@@ -20,8 +20,10 @@
 // bootstrap, Koehn 2004). Seeds vary all that is random in a run at once
 // (Bouthillier et al. 2021). The interval is Student's with the degrees of freedom
 // of Welch and Satterthwaite, widened so that those of all pairs hold at once with
-// 95 % (Bonferroni); bench/coverage simulates how often it holds the truth. What
-// may be said then is a [Verdict]; package compare/report writes it all as a page.
+// 95 % (Bonferroni). In simulations (bench/coverage: 500 trials each of 3 and of 5
+// seeds, noise of the text 0.3 to 3 times that of seeds) it holds the truth in 96 to
+// 99 %, an interval from the test text alone in 44 to 98 %. What may be said then is
+// a [Verdict]; package compare/report writes it all as a page.
 //
 // Losses are nats a token unless a name says otherwise, sizes bytes, times
 // seconds.
