@@ -99,13 +99,28 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	section := fmt.Sprintf("## %s\n\n`go run ./bench/quality %s`, %s, %s.\n\n%s", c.title, strings.Join(args, " "),
+	section := fmt.Sprintf("## %s\n\n`go run ./bench/quality %s`, %s, %s.\n\n%s", c.title, repeatable(args, flags.Args()),
 		time.Now().Format(time.DateOnly), cpu.Describe(), strings.TrimRight(table, "\n"))
 	fmt.Println(section)
 	if *results == "" {
 		return nil
 	}
 	return replaceSection(*results, c.name, section)
+}
+
+// repeatable is the command that prints the table again, anywhere: where things
+// lay on this machine is left out.
+func repeatable(args, extra []string) string {
+	words := []string{args[0]}
+	for i, arg := range args[:len(args)-len(extra)] {
+		if (arg == "-seeds" || arg == "-time") && i+1 < len(args) {
+			words = append(words, arg, args[i+1])
+		}
+	}
+	if len(extra) > 0 {
+		words = append(append(words, "--"), extra...)
+	}
+	return strings.Join(words, " ")
 }
 
 func names() string {

@@ -46,3 +46,21 @@ func TestHead(t *testing.T) {
 		}
 	}
 }
+
+func TestRepeatable(t *testing.T) {
+	for _, c := range []struct {
+		args  string
+		extra int // of them behind --
+		want  string
+	}{
+		{"ptb", 0, "ptb"},
+		{"go -bin there/refrain -dir here -results R.md", 0, "go"},
+		{"shakespeare -time 1m -bin x -seeds 2", 0, "shakespeare -time 1m -seeds 2"},
+		{"ptb-hour -bin x -- --lr 0.004", 2, "ptb-hour -- --lr 0.004"},
+	} {
+		args := strings.Fields(c.args)
+		if got := repeatable(args, args[len(args)-c.extra:]); got != c.want {
+			t.Errorf("%s: %q, want %q", c.args, got, c.want)
+		}
+	}
+}
