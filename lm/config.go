@@ -80,7 +80,7 @@ type Config struct {
 	Vocab  int `json:"vocab"`
 	EmSize int `json:"emsize"`          // width of the embedding
 	Hidden int `json:"nhid"`            // width of every hidden layer
-	Layers int `json:"nlayers"`         // number of hidden layers
+	Layers int `json:"nlayers"`         // number of hidden layers; 0 is 1, of a transformer 4
 	Order  int `json:"order,omitempty"` // ffn only: a token is predicted from the order−1 before it; 0 is 5
 
 	Heads       int `json:"heads,omitempty"`           // transformer only, as are the next two; 0 is what gives heads of about 32 units

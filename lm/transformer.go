@@ -2,6 +2,7 @@ package lm
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/refrain-lm/refrain/nn"
 )
@@ -23,11 +24,11 @@ func (c Config) transformerDefaults() Config {
 	if c.EmSize == 0 {
 		c.EmSize = c.Hidden
 	}
-	if c.Heads == 0 && c.Hidden > 0 {
-		c.Heads = max(1, (c.Hidden+16)/32)
-		for c.Hidden%c.Heads != 0 {
-			c.Heads--
-		}
+	if c.Heads == 0 {
+		c.Heads = headsFor(c.Hidden)
+	}
+	if c.Layers == 0 {
+		c.Layers = 4
 	}
 	if c.Context == 0 {
 		c.Context = 128
@@ -36,6 +37,18 @@ func (c Config) transformerDefaults() Config {
 		c.Feedforward = 4 * c.Hidden
 	}
 	return c
+}
+
+// headsFor is the number of heads that come nearest to 32 units each, in
+// proportion, of those that divide the width.
+func headsFor(width int) int {
+	best, bestOff := 1, math.Inf(1)
+	for heads := 1; heads <= width; heads++ {
+		if off := math.Abs(math.Log(float64(width) / float64(heads*32))); width%heads == 0 && off < bestOff {
+			best, bestOff = heads, off
+		}
+	}
+	return best
 }
 
 func (c Config) validateTransformer(bad func(string, ...any)) {

@@ -168,12 +168,14 @@ func (l *Attention) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []
 	a := &t.attention
 	a.q, a.y = grow(a.q, len(x)), grow(a.y, len(x))
 	a.k, a.v = grow(a.k, b*l.width*l.ext(tt)), grow(a.v, b*l.width*l.ext(tt))
-	a.p = grow(a.p, b*l.heads*tt*l.span())
+	if m.Train {
+		a.p = grow(a.p, b*l.heads*tt*l.span())
+	}
 	a.past = a.past[:0]
 	for lane := range b {
 		a.past = append(a.past, min(int(s[2][lane]), l.context-1))
 	}
-	a.forHeads(m.Pool, b*l.heads, func(unit int, w *attentionScratch) { l.forwardHead(t, unit, qkv, s, w) })
+	a.forHeads(m.Pool, b*l.heads, func(unit int, w *attentionScratch) { l.forwardHead(m, t, unit, qkv, s, w) })
 	for lane := range b {
 		s[2][lane] = l.counted(int(s[2][lane]) + tt)
 	}
@@ -195,17 +197,19 @@ func (a *attentionTape) forHeads(pool *Pool, units int, f func(unit int, w *atte
 
 // forwardHead runs one head of one lane through the window and moves its keys
 // and values in s on.
-func (l *Attention) forwardHead(t *Tape, unit int, qkv []float32, s State, w *attentionScratch) {
+func (l *Attention) forwardHead(m Mode, t *Tape, unit int, qkv []float32, s State, w *attentionScratch) {
 	a, tt, d, e := &t.attention, t.steps, l.headWidth(), l.ext(t.steps)
 	q, k, v := at(a.q, unit, tt*d), at(a.k, unit, d*e), at(a.v, unit, e*d)
 	lane, head := unit/l.heads, unit%l.heads
 	l.gather(t, unit, qkv, s, q, k, v)
 	w.byKey.Pack(nil, k, d, e, e)
 	w.byWidth.Pack(nil, v, e, d, d)
-	w.rows = grow(w.rows, tt*d)
+	w.rows, w.ds = grow(w.rows, tt*d), grow(w.ds, queryBlock*l.span())
 	for t0 := 0; t0 < tt; t0 += queryBlock {
-		b := l.block(t0, tt, a.past[lane])
-		p := l.probabilities(t, unit, b)
+		b, p := l.block(t0, tt, a.past[lane]), w.ds
+		if m.Train { // nobody asks for them later otherwise
+			p = l.probabilities(t, unit, b)
+		}
 		l.scores(p, q, &w.byKey, b, l.ramps[head])
 		b.timesKeys(w.rows, p[b.k0-b.col0:], l.span(), &w.byWidth)
 	}

@@ -54,6 +54,47 @@ func BenchmarkCell(b *testing.B) {
 	}
 }
 
+// BenchmarkAttention runs windows of attention with a full context.
+func BenchmarkAttention(b *testing.B) {
+	pool := parallel.New(0)
+	defer pool.Close()
+	for _, s := range []struct{ width, heads, context, lanes, steps int }{{128, 4, 128, 16, 64}, {256, 8, 128, 16, 64}, {256, 8, 512, 16, 64}} {
+		l := blockCase{make: func(in, out int) block { return nn.NewAttention("self_attn", in, s.heads, s.context) }}.build(s.width, s.width)
+		state, tokens := l.NewState(s.lanes), s.steps*s.lanes
+		for lane := range s.lanes {
+			state[2][lane] = float32(s.context)
+		}
+		x, dy := random(1, tokens*s.width, 1), random(2, tokens*s.width, 1e-3)
+		m := nn.Mode{Pool: pool, Train: true}
+		var tape nn.Tape
+		flops := float64(2 * tokens * (4*s.width*s.width + 2*s.width*s.context))
+		name := fmt.Sprintf("width=%d,heads=%d,context=%d,B=%d,T=%d", s.width, s.heads, s.context, s.lanes, s.steps)
+		b.Run(name+"/forward", func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				l.Forward(m, &tape, s.steps, s.lanes, x, state)
+			}
+			report(b, tokens, flops)
+		})
+		b.Run(name+"/backward", func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				l.Backward(m, &tape, dy)
+			}
+			report(b, tokens, 2*flops)
+		})
+		one, y := l.NewState(1), make([]float32, s.width)
+		one[2][0] = float32(s.context)
+		b.Run(name+"/step", func(b *testing.B) {
+			b.ReportAllocs()
+			for range b.N {
+				l.Step(nil, 1, one, x[:s.width], y)
+			}
+			report(b, 1, flops/float64(tokens))
+		})
+	}
+}
+
 func report(b *testing.B, tokens int, flops float64) {
 	seconds := b.Elapsed().Seconds() / float64(b.N)
 	b.ReportMetric(float64(tokens)/seconds, "tokens/s")

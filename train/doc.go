@@ -31,7 +31,8 @@
 // run say what was decided:
 //
 //  1. Batch and window: 16 lanes of 32 characters, or 32 of 64 where layers
-//     have 384 units or more; 32 lanes of 35 words; halved until the text has a few steps to
+//     have 384 units or more; 32 lanes of 35 words; 16 of 64
+//     tokens for a transformer; halved until the text has a few steps to
 //     offer. Many small steps learn more in a short time than few large ones.
 //  2. Speed, for a budget in time: one layer of 256 units is trained for a
 //     sixtieth of the time, 2 s at most. The fastest third of its steps counts, so
@@ -42,10 +43,12 @@
 //     compute-optimal scaling (Hoffmann et al. 2022) with a constant fitted on
 //     small texts. Embeddings are 64 wide; for words 256 and tied. The same rule
 //     gives --model ffn its width; its order is 5 for words, 12 for characters.
-//  4. Learning: Adam at 0.004·√(256/units), a quarter of it for rnn, warmed up over
-//     3 % of the run and cooled down to zero over its last 60 %; gradients clipped to
-//     norm 1; the more passes over the text, the more dropout of outputs and of
-//     recurrent weights: none up to 6 passes, then 0.2 more for every doubling,
+//     A transformer spreads as many weights over four layers, with heads of about
+//     32 units, 4·units after attention and a context of 128 tokens.
+//  4. Learning: Adam at 0.004·√(256/units), a quarter of it for rnn and a third of it
+//     for a transformer, warmed up over 3 % of the run (a transformer 10 %) and cooled down to zero over its last 60 %; gradients clipped to
+//     norm 1; the more passes over the text, the more dropout of outputs, between
+//     layers and of recurrent weights: none up to 6 passes, then 0.2 more for every doubling,
 //     0.5 at most.
 //  5. Steps: the chosen model is timed for a thirtieth of the time, 4 s at most; 95 %
 //     of what is left, less a reserve for the work after training, goes into

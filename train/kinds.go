@@ -109,14 +109,10 @@ func (s *Settings) chooseFFN(want float64) {
 	})))
 }
 
-// chooseTransformer is chooseModel for a transformer: two layers at least, with
-// four times the width after attention and heads of 32 units.
+// chooseTransformer is chooseModel for a transformer: four layers, with four
+// times the width after attention and heads of about 32 units.
 func (s *Settings) chooseTransformer(want float64) {
-	layers := 4
-	if want < 1<<18 {
-		layers = 2
-	}
-	s.choose("nlayers", strconv.Itoa(layers))
+	s.choose("nlayers", "4")
 	s.choose("context", "128")
 	if s.Given("emsize") {
 		s.choose("nhid", strconv.Itoa(s.EmSize))

@@ -290,6 +290,9 @@ func (s *Settings) chooseBatch(trainTokens int64) {
 	if s.Tokenizer == "word" {
 		batch, bptt = 32, 35
 	}
+	if s.kind() == lm.KindTransformer { // a window gathers all keys before it
+		batch, bptt = 16, 64
+	}
 	for batch > 1 && trainTokens < int64(batch*bptt)*4 {
 		batch /= 2
 	}
@@ -308,13 +311,16 @@ func (s *Settings) chooseLearning(passes float64) {
 	lr := 1.0
 	if adaptive {
 		lr = 0.004 * math.Sqrt(256/float64(s.Hidden))
-		if s.Cell == "rnn" {
+		switch {
+		case s.kind() == lm.KindRecurrent && s.Cell == "rnn":
 			lr /= 4
+		case s.kind() == lm.KindTransformer:
+			lr /= 3
 		}
 	}
 	s.choose("lr", format(lr))
 	s.choose("beta2", format(map[bool]float64{true: 0.99, false: 0.999}[s.Tokenizer != "word"]))
-	s.choose("warmup", "0.03")
+	s.choose("warmup", map[bool]string{true: "0.1", false: "0.03"}[s.kind() == lm.KindTransformer])
 	s.choose("cooldown", "0.6")
 	s.choose("clip", "1")
 	s.choose("weight-decay", "0")
