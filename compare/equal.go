@@ -55,3 +55,27 @@ func SolveWidth(name string, want int64, config func(hidden int) lm.Config) (int
 // nearWidths is how far around the crossing the solver looks, for kinds that take
 // only some widths.
 const nearWidths = 64
+
+// SolveTransformer returns the width and the width after attention at which config
+// has as near as possible to want trainable scalars. The width is the multiple of
+// eight with which the other comes nearest to four times as much, as is usual; the
+// other has no more than a few hundred scalars for each unit, so it fits. More than
+// 1 % off is an error.
+func SolveTransformer(want int64, config func(hidden, feedforward int) lm.Config) (hidden, feedforward int, err error) {
+	best := math.Inf(1)
+	for h := 8; h <= widest && config(h, 1).Params() < want; h += 8 {
+		first := config(h, 1).Params()
+		unit := config(h, 2).Params() - first
+		f := int(1 + (want-first+unit/2)/unit)
+		if off := math.Abs(math.Log(float64(f) / float64(4*h))); off < best && config(h, f).Validate() == nil {
+			best, hidden, feedforward = off, h, f
+		}
+	}
+	if hidden == 0 {
+		return 0, 0, fmt.Errorf("a transformer cannot have as few as the %d parameters of the reference; take --nhid larger, or --heads that divide a multiple of 8", want)
+	}
+	if off := math.Abs(float64(config(hidden, feedforward).Params()-want)) / float64(want); off > tolerance {
+		return 0, 0, fmt.Errorf("a transformer cannot have the %d parameters of the reference: %s is %.1f %% off; take --nhid larger", want, config(hidden, feedforward), 100*off)
+	}
+	return hidden, feedforward, nil
+}

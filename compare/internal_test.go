@@ -54,6 +54,27 @@ func TestSolveWidth(t *testing.T) {
 	}
 }
 
+func TestSolveTransformer(t *testing.T) {
+	for _, want := range []int64{20000, 43648, 411904, 3e6} {
+		config := func(h, f int) lm.Config {
+			return lm.Config{Kind: lm.KindTransformer, Vocab: 256, Hidden: h, Feedforward: f}
+		}
+		h, f, err := SolveTransformer(want, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := config(h, f).Params()
+		if off := math.Abs(float64(got-want)) / float64(want); off > tolerance || h%8 != 0 || f < h || f > 16*h {
+			t.Errorf("%d parameters wanted, width %d with %d after attention has %d", want, h, f, got)
+		}
+	}
+	if _, _, err := SolveTransformer(100, func(h, f int) lm.Config {
+		return lm.Config{Kind: lm.KindTransformer, Vocab: 256, Hidden: h, Feedforward: f}
+	}); err == nil {
+		t.Error("a transformer of 100 parameters was found")
+	}
+}
+
 func TestSearchLadder(t *testing.T) {
 	nan := math.NaN()
 	for _, c := range []struct {

@@ -152,6 +152,8 @@ func (c *Comparison) scoring(e Entry, chosen float64) (scores string, reach int)
 		return tokensBack(int(chosen) - 1)
 	case e.Kind == KindFeedForward:
 		return tokensBack(e.Model.Order - 1)
+	case e.Kind == KindTransformer: // each layer sees further through the one below
+		return fmt.Sprintf("%d tokens a layer, carried", e.Model.Context), e.Model.Layers*(e.Model.Context-1) + 1
 	}
 	return "state carried", 0
 }

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -149,23 +150,40 @@ func (c *Comparison) solve(ctx context.Context, reference train.Plan) error {
 			if err := c.complete(ctx, &e); err != nil {
 				return err
 			}
-			config := func(hidden int) lm.Config {
-				s := e.Settings
-				s.Hidden = hidden
-				return s.ModelConfig(reference.Model.Vocab)
-			}
-			width, err := SolveWidth(kind, p.Parameters, config)
-			if err != nil {
+			if err := e.solve(p.Parameters, reference.Model.Vocab); err != nil {
 				return err
 			}
-			if err := e.Settings.Set("nhid", strconv.Itoa(width), "program"); err != nil {
-				return err
-			}
-			e.Model = config(width)
-			e.Params = e.Model.Params()
 		}
 		p.Entries = append(p.Entries, e)
 	}
+	return nil
+}
+
+// solve gives one model its width.
+func (e *Entry) solve(want int64, vocab int) error {
+	s := &e.Settings
+	set := func(name string, value int) error { return s.Set(name, strconv.Itoa(value), "program") }
+	if e.Kind == KindTransformer && !s.Given("dim-feedforward") {
+		width, after, err := SolveTransformer(want, func(hidden, feedforward int) lm.Config {
+			next := *s
+			next.Hidden, next.Feedforward = hidden, feedforward
+			return next.ModelConfig(vocab)
+		})
+		if err := errors.Join(err, set("nhid", max(1, width)), set("dim-feedforward", max(1, after))); err != nil {
+			return err
+		}
+	} else {
+		width, err := SolveWidth(e.Kind, want, func(hidden int) lm.Config {
+			next := *s
+			next.Hidden = hidden
+			return next.ModelConfig(vocab)
+		})
+		if err := errors.Join(err, set("nhid", max(1, width))); err != nil {
+			return err
+		}
+	}
+	e.Model = s.ModelConfig(vocab)
+	e.Params = e.Model.Params()
 	return nil
 }
 
