@@ -1,8 +1,10 @@
 """Measures Refrain and its peers on the same work, in turns, in one run, and writes the tables into bench/RESULTS.md.
 
-Each contender is a process that answers JSON commands (see torch_worker.py). For one piece of work the contenders
-take turns, a few steps each, so that a slow minute of the machine hits all of them. The peer of a row is the fastest
-of its modes by median.
+Each contender is a process that answers JSON commands (see torch_worker.py). First both programs train from the same
+weights on the same windows and their losses are compared. Then, for one piece of work, the contenders take turns, a few
+steps each, so that a slow minute of the machine hits all of them. The peer of a row is the fastest of its modes by
+median. Last, a process of its own trains a few steps for each program's peak memory. Figures are kept in
+results-ISA.json beside this file, so that several runs with --only make one table.
 """
 
 import argparse
@@ -11,36 +13,31 @@ import json
 import os
 import pathlib
 import platform
-import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
+import report
+from works import CELLS, GENERATED, TRAINED
+
 HERE = pathlib.Path(__file__).resolve().parent
-WORKS = {
-    "1x128 (128), 10,000 words, 64x35, Adam": dict(
-        vocab=10000, emsize=128, nhid=128, nlayers=1, batch=64, bptt=35, optimizer="adam", lr=1e-3, clip=0),
-    "2x650 (650), 10,000 words, 20x35, SGD, clip 5": dict(
-        vocab=10000, emsize=650, nhid=650, nlayers=2, batch=20, bptt=35, optimizer="sgd", lr=1.0, clip=5),
-    "2x512 (128), 96 characters, 64x128, Adam": dict(
-        vocab=96, emsize=128, nhid=512, nlayers=2, batch=64, bptt=128, optimizer="adam", lr=1e-3, clip=0),
-}
-GENERATED = {  # generation uses the networks of two of the works
-    "2x650 (650), 10,000 words": "2x650 (650), 10,000 words, 20x35, SGD, clip 5",
-    "2x512 (128), 96 characters": "2x512 (128), 96 characters, 64x128, Adam",
-}
-CELLS = ["rnn", "lstm", "gru"]
 
 # glibc gives large blocks back to the system at every free; each new one then costs page faults. A user of torch who
-# cares sets these, so torch gets them, and once more without, as it comes.
+# cares sets these, so torch gets them; its memory is measured without.
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_": str(1 << 33),
                "MALLOC_TOP_PAD_": str(1 << 28)}
 
 
+# What keeps every program to AVX2 on a machine that has more.
+AVX2 = {"REFRAIN_CPU": "avx2", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+
+
 class Contender:
-    def __init__(self, name, command, env=None, only=None):
-        self.name, self.only = name, only
+    def __init__(self, name, command, env=None):
+        self.name = name
         self.log = open(os.environ.get("PEERS_LOG", os.devnull), "a")
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
                                         text=True, env={**os.environ, **(env or {})})
@@ -59,8 +56,13 @@ class Contender:
         return json.loads(line)
 
     def modes(self, kind, work):
-        modes = self.ask(do="modes", kind=kind, work=work)["modes"]
-        return [m for m in modes if self.only is None or m in self.only]
+        return self.ask(do="modes", kind=kind, work=work)["modes"]
+
+    def peak_memory(self):
+        """The most bytes that this process ever had in memory."""
+        for line in open(f"/proc/{self.process.pid}/status"):
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
 
     def close(self):
         self.process.stdin.close()
@@ -70,57 +72,57 @@ class Contender:
 def contenders(args):
     python = sys.executable
     found = [Contender("refrain", [str(args.refrain)]),
-             Contender("torch", [python, str(HERE / "torch_worker.py")], KEEP_MEMORY),
-             Contender("torch, plain malloc", [python, str(HERE / "torch_worker.py")], only=["eager", "script"])]
+             Contender("torch", [python, str(HERE / "torch_worker.py")], KEEP_MEMORY)]
     if not args.no_keras:
         found.append(Contender("keras", [python, str(HERE / "keras_worker.py")], KEEP_MEMORY))
     return found
 
 
-def measure(everyone, kind, work, steps, rounds):
-    """Seconds of every step, by (contender, mode); modes that fail map to their error."""
-    seats = [(c, mode) for c in everyone for mode in c.modes(kind, work)]
+def measure(args, everyone, kind, work, steps):
+    """Median and least seconds of a step by "contender, mode", and the errors of modes that fail."""
+    wanted = args.modes.split(",") if args.modes else None
+    seats = [(c, mode) for c in everyone for mode in c.modes(kind, work)
+             if not wanted or c.name == "refrain" or mode in wanted]
     seconds, errors = {}, {}
-    for turn in range(rounds):
+    for turn in range(args.rounds):
         for c, mode in seats:
-            if (c.name, mode) in errors:
+            who = f"{c.name}, {mode}"
+            if who in errors:
                 continue
             time.sleep(0.3)  # lets the last one's worker threads fall asleep
             reply = c.ask(do=kind, work=work, mode=mode, steps=steps + 1)
             if "error" in reply:
-                errors[c.name, mode] = reply["error"]
+                errors[who] = reply["error"]
             else:
-                seconds.setdefault((c.name, mode), []).extend(reply["seconds"][1:])  # the first step refills caches
+                seconds.setdefault(who, []).extend(reply["seconds"][1:])  # the first step refills caches
     for c in everyone:
         c.ask(do="drop")
-    for (name, mode), error in errors.items():
-        print(f"  {name}, {mode}: {error}", file=sys.stderr)
-    return seconds
+    for who, error in errors.items():
+        print(f"  {who}: {error}", file=sys.stderr)
+    return {who: (statistics.median(s), min(s)) for who, s in seconds.items()}, errors
 
 
-def row(label, cell, seconds, unit):
-    """One line of a table; unit turns the seconds of a step into the figure shown."""
-    summary = {who: (statistics.median(s), min(s)) for who, s in seconds.items()}
-    refrain = min((who for who in summary if who[0] == "refrain"), key=lambda who: summary[who][0])
-    ours = summary[refrain]
-    peers = {who: m for who, m in summary.items() if who[0] != "refrain"}
-    if not peers:
-        raise SystemExit("bench/peers: no peer works on this machine")
-    torch = {who: m for who, m in peers.items() if who[0].startswith("torch")}
-    best = min(torch or peers, key=lambda who: peers[who][0])
-    cells = [f"{label}, {refrain[1]}", cell, unit(ours[0]), unit(ours[1]), unit(peers[best][0]), unit(peers[best][1]), ", ".join(best),
-             f"{peers[best][0] / ours[0]:.2f}", f"{peers[best][1] / ours[1]:.2f}"]
-    keras = {who: m for who, m in peers.items() if who[0] == "keras"}
-    if keras:
-        other = min(keras, key=lambda who: keras[who][0])
-        cells += [f"{unit(keras[other][0])} ({other[1]})", f"{keras[other][0] / ours[0]:.2f}"]
-    else:
-        cells += ["", ""]
-    return "| " + " | ".join(cells) + " |"
+def losses(refrain, torch, work, steps):
+    """The losses of the first steps, Refrain's and PyTorch's, from the same weights on the same windows."""
+    with tempfile.TemporaryDirectory() as folder:
+        replies = [c.ask(do="losses", work=work, dir=folder, steps=steps) for c in (refrain, torch)]
+    for reply in replies:
+        if "error" in reply:
+            raise SystemExit(f"bench/peers: {reply['error']}")
+    return [reply["losses"] for reply in replies]
 
 
-HEAD = ("| work | cell | Refrain | best step | PyTorch | best step | its mode | ratio | of best steps | Keras | ratio |\n"
-        "|---|---|--:|--:|--:|--:|---|--:|--:|--:|--:|")
+def peak_memory(args, work, row):
+    """Peak bytes of a process that does nothing but train: Refrain, and PyTorch in its fastest mode, memory as it comes."""
+    torch = report.best(row, report.TORCH, False)[0].split(", ")[1]
+    found = {}
+    for name, mode, command in (("refrain", "float32", [str(args.refrain)]),
+                                ("torch", torch, [sys.executable, str(HERE / "torch_worker.py")])):
+        c = Contender(name, command)
+        c.ask(do="train", work=work, mode=mode, steps=2)
+        found[name] = c.peak_memory()
+        c.close()
+    return found
 
 
 def cpu_name():
@@ -141,90 +143,103 @@ def features():
     return ", ".join(f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in flags)
 
 
-def replace_section(path, name, body):
-    """Puts body between the two marks of its name, or at the end of the file."""
-    text = path.read_text() if path.exists() else "# Results\n\nTables that commands under `bench/` wrote.\n"
-    section = f"<!-- {name} -->\n{body}\n<!-- end of {name} -->"
-    pattern = re.compile(rf"<!-- {name} -->.*<!-- end of {name} -->", re.S)
-    text = pattern.sub(lambda _: section, text) if pattern.search(text) else text.rstrip() + "\n\n" + section + "\n"
-    path.write_text(text)
+def about(everyone):
+    """The machine and the versions: figures of another are not of the same table."""
+    found = {c.name: c.about for c in everyone}
+    versions = [f"Refrain ({found['refrain']['kernels']} kernels, {found['refrain']['go']})", f"PyTorch {found['torch']['torch']}"]
+    if "keras" in found:
+        versions.append(f"Keras {found['keras']['keras']} on TensorFlow {found['keras']['tensorflow']}")
+    machine = f"{cpu_name()} ({features()}), {found['refrain']['threads']} threads of {os.cpu_count()} CPUs"
+    return {"machine": machine, "kernels": found["refrain"]["kernels"], "versions": versions}
+
+
+def run(args, everyone, rows, keep):
+    """Measures what was asked for, a row after another; keep is called after each."""
+    refrain, torch = everyone[0], everyone[1]
+    today = str(datetime.date.today())
+    for name, w in TRAINED.items() if "train" in args.kinds.split(",") else ():
+        for cell in cells_of(args, name, CELLS[name]):
+            work = {**w, "cell": cell}
+            row = {"date": today, "losses": losses(refrain, torch, work, args.agree)}
+            peaks = [refrain.ask(do="peak")["peak"]]
+            row["seconds"], row["errors"] = measure(args, everyone, "train", work, args.steps)
+            row["peak"] = max(peaks + [refrain.ask(do="peak")["peak"]])
+            row["memory"] = peak_memory(args, work, row)
+            rows[f"train|{name}|{cell}"] = row
+            keep()
+            print(*report.trained(name, cell, w, row), sep="\n", flush=True)
+    for kind in report.GENERATION if "generate" in args.kinds.split(",") else ():
+        for name, w in GENERATED.items():
+            for cell in cells_of(args, name, ["rnn", "lstm", "gru"]):
+                work, row = {**w, "cell": cell}, {"date": today}
+                row["seconds"], row["errors"] = measure(args, everyone, kind, work, args.tokens)
+                row["limits"] = [refrain.ask(do="read", kind=kind, work=work, mode=f"-{n}")["seconds"][0] for n in (1, 2)]
+                rows[f"{kind}|{name}|{cell}"] = row
+                keep()
+                print(report.generated(name, cell, row), flush=True)
+
+
+def cells_of(args, name, default):
+    """The cells to measure of one work, none if it was not asked for."""
+    if args.only not in name:
+        return []
+    return args.cells.split(",") if args.cells else default
+
+
+def write(args, data, isa):
+    """Makes the sections and the picture of all rows there are, in the order of works.py."""
+    rows, cells = data["rows"], ("rnn", "lstm", "gru")
+    made = (f"Written by `bench/peers/run{' --isa avx2' if args.isa else ''}`, "
+            f"{min(r['date'] for r in rows.values())} to {max(r['date'] for r in rows.values())}: "
+            f"{data['machine']}; {'; '.join(data['versions'])}." + (" All programs are kept to AVX2." if args.isa else ""))
+    listed = [(name, cell, w, rows[f"train|{name}|{cell}"]) for name, w in TRAINED.items() for cell in cells
+              if f"train|{name}|{cell}" in rows]
+    if listed:
+        picture = f"peers-{isa}.png"
+        body = report.training(isa, made, listed, picture)
+        report.replace_section(args.out, f"peers-{isa}", "\n".join(body))
+        report.draw(args.out.parent / picture, f"Training beside PyTorch: {data['machine']}, {isa} kernels", listed)
+    written = {kind: [(name, cell, rows[f"{kind}|{name}|{cell}"]) for name in GENERATED for cell in cells
+                      if f"{kind}|{name}|{cell}" in rows] for kind in report.GENERATION}
+    if any(written.values()):
+        report.replace_section(args.out, "peers-generation" + (f"-{isa}" if args.isa else ""),
+                               "\n".join(report.generation(made, written)))
+    print(f"written to {args.out}", file=sys.stderr)
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__)
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--refrain", type=pathlib.Path, required=True, help="the built bench/peers/refrain")
     p.add_argument("--out", type=pathlib.Path, default=HERE.parent / "RESULTS.md")
     p.add_argument("--steps", type=int, default=3, help="training steps a turn")
     p.add_argument("--rounds", type=int, default=4, help="turns of each contender")
     p.add_argument("--tokens", type=int, default=200, help="generated tokens a turn")
+    p.add_argument("--agree", type=int, default=5, help="steps whose losses are compared")
     p.add_argument("--no-keras", action="store_true")
+    p.add_argument("--isa", choices=["avx2"], help="keep every program to these instructions")
     p.add_argument("--only", default="", help="measure only work whose name has this, such as 2x650")
-    p.add_argument("--cells", default=",".join(CELLS))
+    p.add_argument("--cells", default="", help="rnn, lstm, gru, with commas between; default: all for some works, else lstm")
+    p.add_argument("--modes", default="", help="the peers' modes to measure, with commas between; default: all")
+    p.add_argument("--write", action="store_true", help="measure nothing: write the tables of what was measured")
     p.add_argument("--kinds", default="train,generate", help="train, generate or both; each has its section")
     args = p.parse_args()
+    if args.isa:
+        os.environ.update(AVX2)
 
-    everyone = contenders(args)
-    about = {c.name: c.about for c in everyone}
-    versions = [f"Refrain ({about['refrain']['kernels']} kernels, {about['refrain']['go']})",
-                f"PyTorch {about['torch']['torch']}"]
-    if "keras" in about:
-        versions.append(f"Keras {about['keras']['keras']} on TensorFlow {about['keras']['tensorflow']}")
-    made = (f"Written by `bench/peers/run` on {datetime.date.today()}: {cpu_name()} ({features()}), "
-            f"{about['refrain']['threads']} threads of {os.cpu_count()} CPUs; {'; '.join(versions)}.")
-    if "train" in args.kinds.split(","):
-        replace_section(args.out, "peers", "\n".join(training(everyone, args, made)))
-    if "generate" in args.kinds.split(","):
-        replace_section(args.out, "peers-generation", "\n".join(generation(everyone, args, made)))
-    print(f"written to {args.out}", file=sys.stderr)
-    for c in everyone:
-        c.close()
-
-
-def training(everyone, args, made):
-    """The section on training."""
-    rows = []
-    for name, work in WORKS.items():
-        if args.only not in name:
-            continue
-        for cell in args.cells.split(","):
-            tokens = work["batch"] * work["bptt"]
-            seconds = measure(everyone, "train", {**work, "cell": cell}, args.steps, args.rounds)
-            rows.append(row(name, cell, seconds, lambda s: f"{tokens / s:,.0f}"))
-            print(rows[-1], flush=True)
-    return [
-        "## Speed against peers", "", made, "",
-        f"Random ids, float32, the contenders in turns in one run, {args.rounds} turns of {args.steps} steps; "
-        "medians, and the best step beside them. PyTorch is the fastest by median of: eager with and without oneDNN, "
-        "torch.compile, TorchScript (fused optimizers, memory kept by malloc), eager and TorchScript with plain malloc. "
-        "A ratio above 1 means that Refrain is faster.", "",
-        "Training, tokens a second (larger is better):", "", HEAD, *rows]
-
-
-def generation(everyone, args, made):
-    """The section on writing a token at a time, with weights in float32 and in int8."""
-    refrain = next(c for c in everyone if c.name == "refrain")
-    tables = []
-    for kind, what in (("generate", "Float32"), ("generate int8", "Weights and inputs in int8 (PyTorch: quantize_dynamic)")):
-        rows = []
-        for name, source in GENERATED.items():
-            if args.only not in name:
-                continue
-            for cell in args.cells.split(","):
-                work = {**WORKS[source], "cell": cell}
-                seconds = measure(everyone, kind, work, args.tokens, args.rounds)
-                limits = [refrain.ask(do="read", kind=kind, work=work, mode=f"-{n}")["seconds"][0] for n in (1, 2)]
-                rows.append(row(name, cell, seconds, lambda s: f"{s * 1e3:.3f}")
-                            + " " + " / ".join(f"{s * 1e3:.3f}" for s in limits) + " |")
-                print(rows[-1], flush=True)
-        head = HEAD.replace("\n", " reading the weights, 1 / 2 threads |\n") + "--:|"
-        tables += ["", f"{what}:", "", head, *rows]
-    return [
-        "## A token at a time against peers", "", made, "",
-        "Milliseconds a token of one greedy stream, smaller is better: medians, and the best token beside them; the "
-        f"contenders in turns in one run, {args.rounds} turns of {args.tokens} tokens. Each side is the fastest by median of its ways: Refrain on 1 "
-        "and 2 threads, PyTorch eager, TorchScript, explicit cells and torch.compile, each on 1 and 2 threads. Every token reads all weights "
-        "but the embedding's; the last column is the time in which this machine reads as many bytes and does nothing "
-        "else, measured in the same run.", *tables]
+    kept = HERE / f"results-{args.isa or 'best'}.json"
+    data = json.loads(kept.read_text()) if kept.exists() else {"rows": {}}
+    if not args.write:
+        everyone = contenders(args)
+        now = about(everyone)
+        if data["rows"] and (data["machine"], data["kernels"]) != (now["machine"], now["kernels"]):
+            data["rows"] = {}
+        if data.get("versions") and args.no_keras:  # keep the name of what other rows were measured with
+            now["versions"] = data["versions"]
+        data.update(now)
+        run(args, everyone, data["rows"], lambda: kept.write_text(json.dumps(data, indent=1) + "\n"))
+        for c in everyone:
+            c.close()
+    write(args, data, data["kernels"])
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 {"do": "train", "work": {...}, "mode": "eager", "steps": 6}    -> {"seconds": [one a step]}
 {"do": "generate", "work": {...}, "mode": "cells", "steps": 200} -> {"seconds": [one a token]}
 {"do": "about"} -> versions;   {"do": "modes", "kind": "train", "work": {...}} -> the modes this worker knows
+{"do": "losses", "work": {...}, "dir": "...", "steps": 5} -> {"losses": [...]} from the weights and windows in dir
 {"do": "drop"} forgets every model built so far.
 
 A work is {"cell", "vocab", "emsize", "nhid", "nlayers", "batch", "bptt", "optimizer", "lr", "clip"}.
@@ -15,7 +16,9 @@ import os
 import sys
 import time
 
+import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional as F
 
@@ -61,7 +64,7 @@ def detach(state):
 class Training:
     """One training run of one mode: eager, eager without oneDNN, torch.compile, TorchScript; bf16 is autocast."""
 
-    def __init__(self, work, mode):
+    def __init__(self, work, mode, warm_up=True):
         self.work, self.mode = work, mode
         self.model = build(work)
         self.call = self.model
@@ -76,7 +79,8 @@ class Training:
             self.optimizer = torch.optim.SGD(self.model.parameters(), lr=work["lr"], fused=True)
         self.state = zero_state(work, work["batch"])
         self.generator = torch.Generator().manual_seed(7)
-        self.steps(2)  # warm-up: compilation, allocator, oneDNN's primitive cache
+        if warm_up:  # compilation, allocator, oneDNN's primitive cache
+            self.steps(2)
 
     def flags(self):
         if self.mode == "eager-no-onednn":
@@ -104,7 +108,7 @@ class Training:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.work["clip"])
         self.optimizer.step()
         self.state = state
-        loss.item()
+        return loss.item()
 
 
 class CellStack(nn.Module):
@@ -190,8 +194,19 @@ class Generation:
         return seconds
 
 
+def losses(work, folder, steps):
+    """The losses of steps on the windows that Refrain trained on, from its weights."""
+    training = Training(work, "eager", warm_up=False)
+    training.model.load_state_dict(load_file(os.path.join(folder, "weights.safetensors")))
+    ids = torch.from_numpy(np.fromfile(os.path.join(folder, "windows.i32"), np.int32).astype(np.int64))
+    windows = ids.view(steps, 2, work["bptt"], work["batch"])
+    return [training.step(w[0], w[1]) for w in windows]
+
+
+# Autocast is slower than no autocast where the processor has no products of bfloat16.
+BF16 = torch.backends.cpu.get_cpu_capability().startswith(("AVX512", "AMX")) and "avx512_bf16" in open("/proc/cpuinfo").read()
 MODES = {
-    "train": ["eager", "eager-no-onednn", "compile", "script"],
+    "train": ["eager", "eager-no-onednn", "compile", "script"] + (["eager-bf16", "compile-bf16"] if BF16 else []),
     "generate": [f"{mode}-{n}" for mode in ("eager", "script", "cells", "compile") for n in (1, 2)],
     "generate int8": [f"int8{mode}-{n}" for mode in ("eager", "script", "cells") for n in (1, 2)],
 }
@@ -208,6 +223,8 @@ def main():
             if do == "about":
                 reply = {"torch": torch.__version__, "threads": torch.get_num_threads(),
                          "onednn": torch.backends.mkldnn.is_available(), "mkl": torch.backends.mkl.is_available()}
+            elif do == "losses":
+                reply = {"losses": losses(command["work"], command["dir"], command["steps"])}
             elif do == "modes":
                 reply = {"modes": MODES[command["kind"]]}
             elif do == "drop":

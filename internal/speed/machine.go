@@ -42,10 +42,18 @@ const trial = 250 * time.Millisecond
 
 // Measure takes about two seconds.
 func Measure(pool *parallel.Pool) Machine {
-	m := Machine{Threads: pool.Size()}
+	m := Machine{Threads: pool.Size(), FMA: FMAPeak(pool)}
+	for _, r := range readLevels {
+		m.Reads = append(m.Reads, measureRead(pool, r))
+	}
+	return m
+}
+
+// FMAPeak is how many operations a second multiply-adds that wait for nothing do.
+func FMAPeak(pool *parallel.Pool) (p Peak) {
 	const multiplyAdds = 1 << 24
-	m.FMA.One = best(func() float64 { return kernel.FMAPeak(multiplyAdds) })
-	m.FMA.All = best(func() float64 {
+	p.One = best(func() float64 { return kernel.FMAPeak(multiplyAdds) })
+	p.All = best(func() float64 {
 		var operations float64
 		pool.Run(func(worker int) {
 			if n := kernel.FMAPeak(multiplyAdds); worker == 0 {
@@ -54,10 +62,7 @@ func Measure(pool *parallel.Pool) Machine {
 		})
 		return float64(pool.Size()) * operations
 	})
-	for _, r := range readLevels {
-		m.Reads = append(m.Reads, measureRead(pool, r))
-	}
-	return m
+	return p
 }
 
 func measureRead(pool *parallel.Pool, r Read) Read {

@@ -2,6 +2,7 @@ package speed
 
 import (
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/refrain-lm/refrain/internal/parallel"
@@ -59,11 +60,47 @@ type Training struct {
 	optimizer optim.Optimizer
 	random    *rand.Rand
 	in, want  []int32 // [T,B]
+	loss      float64 // of the last step
 	last      time.Time
 }
 
 // NewTraining makes a model and runs two steps, in which buffers grow.
 func NewTraining(w Work, pool *parallel.Pool) (*Training, error) {
+	t, err := begin(w, pool)
+	if err != nil {
+		return nil, err
+	}
+	t.Steps(2)
+	t.Parts = map[string]float64{}
+	return t, nil
+}
+
+// Window is what a step trained on, [T,B] each, and its loss in nats a token.
+type Window struct {
+	In, Want []int32
+	Loss     float64
+}
+
+// Losses trains a new model, given to start before the first of n steps.
+func Losses(w Work, pool *parallel.Pool, n int, start func(*lm.Model) error) ([]Window, error) {
+	t, err := begin(w, pool)
+	if err != nil {
+		return nil, err
+	}
+	if err := start(t.model); err != nil {
+		return nil, err
+	}
+	windows := make([]Window, n)
+	for i := range windows {
+		t.draw()
+		t.step()
+		windows[i] = Window{slices.Clone(t.in), slices.Clone(t.want), t.loss}
+	}
+	return windows, nil
+}
+
+// begin makes a model and what trains it.
+func begin(w Work, pool *parallel.Pool) (*Training, error) {
 	model, err := w.NewModel()
 	if err != nil {
 		return nil, err
@@ -82,8 +119,6 @@ func NewTraining(w Work, pool *parallel.Pool) (*Training, error) {
 	t.tape.Scale = 1 / float32(len(t.in))
 	t.tape.Ended = t.ended
 	model.Refresh(pool, true)
-	t.Steps(2)
-	t.Parts = map[string]float64{}
 	return t, nil
 }
 
@@ -113,7 +148,8 @@ func (t *Training) draw() {
 func (t *Training) step() {
 	t.last = time.Now()
 	t.model.BeginGrads()
-	t.model.Loss(&t.tape, t.in, t.want, t.state)
+	sum, n := t.model.Loss(&t.tape, t.in, t.want, t.state)
+	t.loss = sum / float64(n)
 	t.model.Backward(&t.tape)
 	scale := float32(1)
 	if t.work.Clip > 0 {

@@ -1,6 +1,7 @@
 package speed_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/refrain-lm/refrain/internal/parallel"
@@ -83,5 +84,24 @@ func TestMachine(t *testing.T) {
 	}
 	if first, last := m.Reads[0], m.Reads[len(m.Reads)-1]; first.One < last.One/2 {
 		t.Errorf("reading %s at %g bytes a second, %s at %g", first.Level, first.One, last.Level, last.One)
+	}
+}
+
+// TestLosses: the same work gives the same losses, and start sees the weights
+// before the first step.
+func TestLosses(t *testing.T) {
+	w := speed.Work{Cell: lm.GRU, Vocab: 9, EmSize: 5, Hidden: 7, Layers: 1, Batch: 2, BPTT: 4, Optimizer: "sgd", LR: 1}
+	var runs [2][]speed.Window
+	for i := range runs {
+		started := false
+		var err error
+		if runs[i], err = speed.Losses(w, nil, 3, func(*lm.Model) error { started = true; return nil }); err != nil || !started {
+			t.Fatal(err, started)
+		}
+	}
+	for i, a := range runs[0] {
+		if b := runs[1][i]; a.Loss != b.Loss || !slices.Equal(a.In, b.In) || !slices.Equal(a.Want, b.Want) || len(a.In) != 8 || a.Loss < 1 || a.Loss > 4 {
+			t.Errorf("step %d: %v and %v", i, a, b)
+		}
 	}
 }

@@ -6,21 +6,28 @@ package main
 
 import (
 	"bufio"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/refrain-lm/refrain/checkpoint"
 	"github.com/refrain-lm/refrain/internal/kernel"
 	"github.com/refrain-lm/refrain/internal/parallel"
 	"github.com/refrain-lm/refrain/internal/speed"
 	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/nn"
 )
 
 type command struct {
-	Do    string     `json:"do"` // about, modes, drop, train, generate, generate int8 or read
+	Do    string     `json:"do"` // about, modes, drop, train, losses, peak, generate, generate int8 or read
+	Dir   string     `json:"dir"`
 	Kind  string     `json:"kind"`
 	Mode  string     `json:"mode"`
 	Steps int        `json:"steps"`
@@ -30,6 +37,8 @@ type command struct {
 type reply struct {
 	Seconds []float64 `json:"seconds,omitempty"` // one a step
 	Modes   []string  `json:"modes,omitempty"`
+	Losses  []float64 `json:"losses,omitempty"`
+	Peak    float64   `json:"peak,omitempty"` // multiply-adds of all threads, operations a second
 	Error   string    `json:"error,omitempty"`
 	Go      string    `json:"go,omitempty"`
 	Kernels string    `json:"kernels,omitempty"`
@@ -79,8 +88,19 @@ func answer(c command, pool *parallel.Pool, built map[string]runner) reply {
 	switch c.Do {
 	case "about":
 		return reply{Go: runtime.Version(), Kernels: kernel.Name(), Threads: pool.Size()}
+	case "peak":
+		return reply{Peak: speed.FMAPeak(pool).All}
 	case "modes":
+		if c.Kind == "train" && nn.BFloat16IsFast() {
+			return reply{Modes: append(slices.Clone(modes[c.Kind]), bfloat16)}
+		}
 		return reply{Modes: modes[c.Kind]}
+	case "losses":
+		losses, err := train(c, pool)
+		if err != nil {
+			return reply{Error: err.Error()}
+		}
+		return reply{Losses: losses}
 	case "drop":
 		clear(built)
 		runtime.GC()
@@ -92,6 +112,7 @@ func answer(c command, pool *parallel.Pool, built map[string]runner) reply {
 	if c.Do == "read" {
 		return reply{Seconds: []float64{readTime(c, pool)}}
 	}
+	c.Work.BFloat16 = c.Mode == bfloat16
 	key := fmt.Sprint(c.Do, c.Work, c.Mode)
 	if built[key] == nil {
 		r, err := newRunner(c, pool)
@@ -110,6 +131,33 @@ func readTime(c command, pool *parallel.Pool) float64 {
 		bytes *= 4
 	}
 	return bytes / speed.ReadRate(pool, int(bytes)/pool.Size())
+}
+
+const bfloat16 = "bfloat16"
+
+// train makes a number of steps and leaves in the folder what another program
+// needs to make the same: weights.safetensors, and windows.i32, inputs and then
+// targets of each step.
+func train(c command, pool *parallel.Pool) ([]float64, error) {
+	windows, err := speed.Losses(c.Work, pool, c.Steps, func(m *lm.Model) error {
+		f, err := os.Create(filepath.Join(c.Dir, "weights.safetensors"))
+		if err != nil {
+			return err
+		}
+		return errors.Join(checkpoint.WriteSafetensors(f, m.Tensors()), f.Close())
+	})
+	if err != nil {
+		return nil, err
+	}
+	var ids []byte
+	var losses []float64
+	for _, w := range windows {
+		for _, id := range append(w.In, w.Want...) {
+			ids = binary.LittleEndian.AppendUint32(ids, uint32(id))
+		}
+		losses = append(losses, w.Loss)
+	}
+	return losses, os.WriteFile(filepath.Join(c.Dir, "windows.i32"), ids, 0o644)
 }
 
 func newRunner(c command, pool *parallel.Pool) (runner, error) {
