@@ -125,3 +125,23 @@ func TestConfigRefuses(t *testing.T) {
 		}
 	}
 }
+
+// FuzzReadConfig wants an error or a config that is written and read as it is.
+func FuzzReadConfig(f *testing.F) {
+	f.Add(`{"version":1,"kind":"ngram","order":2,"vocab":4,"line_end":-1}`)
+	f.Add(`{"version":1,"kind":"ngram","order":1,"vocab":4,"line_end":1,"discounts":[{"d":[0.5,1,1.5],"usual":true}]}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ngram.ReadConfig(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		var b bytes.Buffer
+		if err := c.Write(&b); err != nil {
+			t.Fatal(err)
+		}
+		again, err := ngram.ReadConfig(&b)
+		if err != nil || len(again.Discounts) != len(c.Discounts) || again.Order != c.Order || again.Vocab != c.Vocab || again.LineEnd != c.LineEnd {
+			t.Errorf("%+v, then %+v, %v", c, again, err)
+		}
+	})
+}
