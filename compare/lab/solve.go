@@ -31,7 +31,8 @@ func (j job) solve(ctx context.Context, s Settings) (TaskRun, error) {
 		return out, err
 	}
 	params := n.slices()
-	opt, err := optim.New(optim.Config{Name: "adam"}, params)
+	config, rate := j.variant.optimizer(s.LR)
+	opt, err := optim.New(config, params)
 	if err != nil {
 		return out, err
 	}
@@ -41,7 +42,7 @@ func (j job) solve(ctx context.Context, s Settings) (TaskRun, error) {
 	j.look(n, &out, "start")
 	clipped := 0
 	for out.Steps < s.TaskSteps && !out.Solved && ctx.Err() == nil {
-		_, norm := n.update(j.task.batch(r, s.Batch), opt, params, j.variant, s.LR)
+		_, norm := n.update(j.task.batch(r, s.Batch), opt, params, j.variant, rate)
 		out.Steps++
 		if math.IsNaN(norm) || math.IsInf(norm, 0) {
 			out.Diverged = true

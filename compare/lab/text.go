@@ -51,9 +51,10 @@ func read(ctx context.Context, c *Corpus, v Variant, s Settings) (TextRun, error
 	if err := r.look("start", 0); err != nil {
 		return r.out, err
 	}
+	config, rate := v.optimizer(s.LR)
 	var failed error
 	_, err = train.Run(ctx, r.m, stream, train.Options{
-		Steps: s.Steps, Schedule: optim.Schedule{LR: s.LR}, Clip: v.Clip, ClipEach: v.ClipValue, Seed: s.Seed, Threads: 1,
+		Steps: s.Steps, Optim: config, Schedule: optim.Schedule{LR: rate}, Clip: v.Clip, ClipEach: v.ClipValue, Seed: s.Seed, Threads: 1,
 		ReportEvery: 1, SaveEvery: s.Steps, NoRetreat: true,
 		On: func(e train.Event) {
 			if e.Kind == train.EventStep {

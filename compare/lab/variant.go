@@ -11,6 +11,7 @@ import (
 	"github.com/refrain-lm/refrain/internal/typo"
 	"github.com/refrain-lm/refrain/lm"
 	"github.com/refrain-lm/refrain/nn"
+	"github.com/refrain-lm/refrain/optim"
 )
 
 // Variant is a cell with what is done for its gradients.
@@ -20,6 +21,7 @@ type Variant struct {
 	Init      nn.InitConfig
 	Clip      float64 // largest global norm of the gradients; 0: off
 	ClipValue float64 // largest absolute gradient; 0: off
+	SGD       float64 // learning rate of plain gradient descent; 0: Adam, which divides by the gradient's size
 	Radius    float64 // of the initial recurrent weights, drawn uniformly; 0: as Init says
 }
 
@@ -47,6 +49,7 @@ var cures = []Cure{
 	{"radius", "3", "recurrent weights drawn uniformly with this spectral radius", func(v *Variant, x float64) { v.Radius = x }},
 	{"pytorch", "", "initial weights as PyTorch draws them", func(v *Variant, _ float64) { v.Init.Name = nn.InitPyTorch }},
 	{"keras", "", "initial weights as Keras draws them", func(v *Variant, _ float64) { v.Init.Name = nn.InitKeras }},
+	{"sgd", "1", "plain gradient descent at this rate instead of Adam", func(v *Variant, x float64) { v.SGD = x }},
 	{"relu", "", "rnn: relu instead of tanh", func(v *Variant, _ float64) { v.Config.Nonlinearity = "relu" }},
 }
 
@@ -117,6 +120,14 @@ func unknown(name, word, what string, known []string) error {
 // ownLag stands for the lag that is not known before there is a task.
 const ownLag = -1
 
+// optimizer is what trains the variant, and its rate where it is Adam's.
+func (v Variant) optimizer(adam float64) (optim.Config, float64) {
+	if v.SGD > 0 {
+		return optim.Config{Name: "sgd"}, v.SGD
+	}
+	return optim.Config{Name: "adam"}, adam
+}
+
 // init is how the variant's weights are drawn in layers of the given width, for
 // gradients that are to cross the given lag.
 func (v Variant) init(hidden, lag int) nn.InitConfig {
@@ -140,6 +151,8 @@ func TextVariants(of []string) []string {
 	for _, cell := range of {
 		out = append(out, cell)
 		switch lm.Cell(cell) {
+		case lm.RNN: // where gradients explode, and a step follows them
+			out = append(out, "rnn+radius=2+sgd", "rnn+radius=2+sgd+clip", "rnn+relu+radius=1.5+sgd", "rnn+relu+radius=1.5+sgd+clip")
 		case lm.LSTM:
 			out = append(out, "lstm+forget=0", "lstm+forget=3", "lstm+chrono")
 		case lm.LSTMNoG:
@@ -147,7 +160,7 @@ func TextVariants(of []string) []string {
 		case lm.GRU:
 			out = append(out, "gru+chrono")
 		}
-		for _, cure := range []string{"clip-value", "radius=3", "radius=3+clip", "layer", "batch", "recurrent-batch", "layers=4", "layers=4+residual"} {
+		for _, cure := range []string{"clip-value", "radius=3", "layer", "batch", "recurrent-batch", "layers=4", "layers=4+residual"} {
 			if name := cell + "+" + cure; valid(name) {
 				out = append(out, name)
 			}

@@ -130,7 +130,7 @@ func below(l lab.Layer, path string) prose {
 // verdict says what was found, in five sentences at most.
 func (b *labBuilder) verdict() []prose {
 	var said []prose
-	for _, s := range []prose{b.reachFound(), b.explosionFound(), b.tasksFound()} {
+	for _, s := range []prose{b.reachFound(), b.explosionFound(), b.divergedFound(), b.tasksFound()} {
 		if s != nil {
 			said = append(said, s)
 		}
@@ -165,19 +165,44 @@ func (b *labBuilder) explosionFound() prose {
 		}
 		l, path := b.top(wild, 0)
 		last := len(l.Lags) - 1
-		if l.Mid[last] <= 1 {
-			return nil
+		if l.Mid[last] <= 1 || b.r.Runs[wild].Diverged {
+			continue
 		}
-		p := say("With recurrent weights of ", strings.Replace(cureBase(r.Variant), "radius=", "spectral radius ", 1), " the gradient of the RNN grows ",
+		p := say("With recurrent weights of ", radiusOf(r.Variant), " the gradient of the RNN grows ",
 			number(fmt.Sprintf("%smedian.%d", path, last), float64(l.Mid[last]), large(float64(l.Mid[last]))), " times over ", count(int64(l.Lags[last])), " steps")
 		a, z := b.r.Runs[wild].Stages, b.r.Runs[cure].Stages
-		if b.r.Runs[wild].Diverged {
-			return say(p, ": training diverged without clipping.")
-		}
 		return say(p, "; trained all the same it ends at ", number(fmt.Sprintf("result.runs.%d.stages.%d.loss", wild, len(a)-1), float64(a[len(a)-1].Loss), fixed(float64(a[len(a)-1].Loss), 2)),
 			" nats a ", b.unit(), ", with the gradient clipped at ", number(fmt.Sprintf("result.runs.%d.stages.%d.loss", cure, len(z)-1), float64(z[len(z)-1].Loss), fixed(float64(z[len(z)-1].Loss), 2)), ".")
 	}
 	return nil
+}
+
+// divergedFound names runs that diverged, and what clipping made of them.
+func (b *labBuilder) divergedFound() prose {
+	var items []prose
+	for i, r := range b.r.Runs {
+		if !r.Diverged {
+			continue
+		}
+		p := say(title(r.Variant), " diverged after ", count(int64(len(b.r.Runs[i].Norms))), " steps")
+		if c := b.find(r.Variant + "+clip"); c >= 0 && !b.r.Runs[c].Diverged {
+			end := len(b.r.Runs[c].Stages) - 1
+			loss := float64(b.r.Runs[c].Stages[end].Loss)
+			p = say(p, ", and clipped it ended at ", number(fmt.Sprintf("result.runs.%d.stages.%d.loss", c, end), loss, fixed(loss, 2)), " nats a ", b.unit())
+		}
+		items = append(items, p)
+	}
+	if len(items) == 0 {
+		return nil
+	}
+	return say(list(items), ".")
+}
+
+// radiusOf names the radius of a variant's recurrent weights.
+func radiusOf(variant string) string {
+	_, radius, _ := strings.Cut(variant, "radius=")
+	radius, _, _ = strings.Cut(radius, "+")
+	return "spectral radius " + radius
 }
 
 // cureBase is a variant's cures without the last.

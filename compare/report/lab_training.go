@@ -8,7 +8,7 @@ import (
 )
 
 // maxBins is how many stretches of steps a run is cut into.
-const maxBins = 25
+const maxBins = 20
 
 // clipping is the section of norms step by step.
 func (b *labBuilder) clipping() section {
