@@ -89,7 +89,7 @@ func (b *labBuilder) reachPanel(t *table, variant string, height float64, stages
 func (b *labBuilder) cures() section {
 	s := section{id: "cures", title: "What does each cure change?"}
 	for _, cell := range b.cells() {
-		f := &figure{id: "cures-" + cell, title: "Reach of the gradient, " + displayCell(cell) + " with each cure", columns: 4, table: reachTable("cures-" + cell)}
+		f := &figure{id: "cures-" + cell, title: "Reach of the gradient, " + displayCell(cell) + " with each cure", columns: 3, table: reachTable("cures-" + cell)}
 		for _, r := range b.r.Runs {
 			if cellOf(r.Variant) == cell && !bare(r.Variant) && len(r.Stages) > 0 {
 				p := b.reachPanel(f.table, r.Variant, 120, "start", "end")

@@ -13,7 +13,7 @@ const maxBins = 20
 // clipping is the section of norms step by step.
 func (b *labBuilder) clipping() section {
 	s := section{id: "clipping", title: "Do gradients explode, and what did clipping do?"}
-	f := &figure{id: "clipping", title: "Norm of each step’s gradient before clipping", columns: 3, table: &table{id: "clipping", caption: "Norms before clipping, by stretch of training",
+	f := &figure{id: "clipping", title: "Norm of each step’s gradient before clipping", columns: 2, table: &table{id: "clipping", caption: "Norms before clipping, by stretch of training",
 		columns: []column{{head: "variant", key: "variant", text: true}, {head: "steps to", key: "step"}, {head: "largest norm", key: "norm"},
 			{head: "smallest factor of clipping", key: "factor"}, {head: "gradients limited by value", key: "values"}, {head: "steps clipped", key: "clipped"}}}}
 	for i, r := range b.r.Runs {

@@ -105,7 +105,7 @@ func dashes(pattern string) []vg.Length {
 
 // write knows no narrow spaces; the font has none.
 func (p *painter) write(s *shape) {
-	written := strings.ReplaceAll(s.text, thin, "\u00a0")
+	written := strings.NewReplacer(thin, "\u00a0", "⁻", "¯").Replace(s.text) // the font has no raised minus, but a bar as high
 	face := font.Face{Font: font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Length(s.size)}, Face: p.regular}
 	if s.bold {
 		face.Face = p.bold
