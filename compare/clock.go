@@ -11,6 +11,8 @@ import (
 type clock struct {
 	protocol Protocol
 	rates    []float64 // of each entry: tokens a second of training, measured or planned; 0: not known
+	tokens   []float64 // read so far by each entry's runs,
+	seconds  []float64 // in so many seconds of training
 	around   []float64 // of each entry: seconds a run of the search took beside its steps
 	searches []int     // runs of each entry's search that have ended
 	finals   []int
@@ -21,7 +23,7 @@ type clock struct {
 
 func newClock(p Protocol) clock {
 	n := len(p.Entries)
-	c := clock{protocol: p, rates: make([]float64, n), around: make([]float64, n), searches: make([]int, n), finals: make([]int, n)}
+	c := clock{protocol: p, rates: make([]float64, n), tokens: make([]float64, n), seconds: make([]float64, n), around: make([]float64, n), searches: make([]int, n), finals: make([]int, n)}
 	for i, e := range p.Entries {
 		c.rates[i] = e.Rate
 	}
@@ -82,16 +84,18 @@ func (c *clock) at(e train.Event) {
 // had ended before.
 func (c *clock) ended(r run, out outcome, took time.Duration) {
 	i := c.index(r.entry)
-	if out.Seconds > 0 {
-		c.rates[i] = float64(out.Tokens) / out.Seconds
-	}
-	if took > 0 && !r.final {
-		c.around[i] = max(0, took.Seconds()-out.Seconds)
+	c.tokens[i] += float64(out.Tokens)
+	c.seconds[i] += out.Seconds
+	if c.seconds[i] > 0 {
+		c.rates[i] = c.tokens[i] / c.seconds[i]
 	}
 	if r.final {
 		c.finals[i]++
 	} else {
 		c.searches[i]++
+		if took > 0 {
+			c.around[i] += (max(0, took.Seconds()-out.Seconds) - c.around[i]) / float64(c.searches[i])
+		}
 	}
 	c.current, c.share = run{}, 0
 }
@@ -125,7 +129,7 @@ func (c *clock) beside(i int, train float64) float64 {
 	if c.around[i] == 0 {
 		return validOverhead * train
 	}
-	return marks*float64(c.protocol.ValidTokens)/3/c.rate(i) + c.around[i]
+	return marks*validShare/3*train + c.around[i]
 }
 
 // now is the share of the whole that is done, and the time that the rest takes

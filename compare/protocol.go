@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,7 +35,8 @@ type Protocol struct {
 	Parameters  int64    `json:"parameters"` // of the reference
 	Seeds       []uint64 `json:"seeds"`
 	SearchSeed  uint64   `json:"search_seed"`
-	ValidTokens int64    `json:"valid_tokens"` // measured at each validation
+	ValidTokens int64    `json:"valid_tokens"` // measured at each validation of a final run
+	SearchValid int64    `json:"search_valid"` // measured after a run of the search
 	TestTokens  int64    `json:"test_tokens"`  // predictions that the final models are measured on at most
 	Targets     int      `json:"targets"`      // test tokens whose use of context is measured
 }
@@ -200,22 +200,37 @@ func fitSeconds(budget time.Duration, seeds, models int) float64 {
 	return trainingShare * budget.Seconds() / float64(models*(seeds+1))
 }
 
-// chooseMeasures bounds what is measured, as a function of the tokens that a final
-// run reads: validation takes at most a tenth of the budget, since a token
-// measured costs a third of one trained.
+// chooseMeasures bounds what is measured, as a function of the tokens that runs
+// read: validation takes at most a tenth of the budget, since a token measured
+// costs a third of one trained.
 func (p *Protocol) chooseMeasures() {
-	n := int64(math.MaxInt64)
-	for _, e := range p.Entries {
-		if e.trained() {
-			n = min(n, e.Steps*p.TokensPerStep())
-		}
-	}
-	if n == math.MaxInt64 {
+	final, search := p.fewestSteps()
+	n := final * p.TokensPerStep()
+	if final == 0 { // nothing is trained
 		n = 1 << 20
 	}
-	p.ValidTokens = min(p.Text.Valid.Tokens, max(n/50, 2048))
+	p.ValidTokens = p.validTokens(n)
+	p.SearchValid = p.validTokens(int64(float64(search*p.TokensPerStep()) / searchShare))
 	p.TestTokens = max(n*2/5, 50_000)
 	p.Targets = int(min(2000, max(n/1000, 100)))
+}
+
+// validShare is the share of a run's tokens that each of its validations measures.
+const validShare = 1.0 / 50
+
+func (p Protocol) validTokens(read int64) int64 {
+	return min(p.Text.Valid.Tokens, max(int64(validShare*float64(read)), 2048))
+}
+
+// fewestSteps are the steps of the shortest final run and of the shortest of the
+// search.
+func (p Protocol) fewestSteps() (final, search int64) {
+	for _, e := range p.Entries {
+		if e.trained() && (final == 0 || e.Steps < final) {
+			final, search = e.Steps, e.SearchSteps
+		}
+	}
+	return final, search
 }
 
 // Again is the command that repeats the comparison without measuring anything.

@@ -158,7 +158,11 @@ func (c *Comparison) open(ctx context.Context, r run, on func(train.Event)) (*tr
 		}
 	}
 	in.Out, in.Command, in.NoRetreat = dir, c.protocol.Command, true
-	in.ValidTokens, in.EvalTokens = c.protocol.ValidTokens, min(c.protocol.ValidTokens, evalTokens)
+	in.ValidTokens = c.protocol.SearchValid
+	if r.final {
+		in.ValidTokens = c.protocol.ValidTokens
+	}
+	in.EvalTokens = min(in.ValidTokens, evalTokens)
 	return train.Prepare(ctx, r.settings, in, on)
 }
 

@@ -170,26 +170,27 @@ func (c *Comparison) fitAgain() error {
 	if p.Fitted {
 		return nil
 	}
-	left := math.Inf(1) // seconds for the steps of all final runs
+	left := math.Inf(1) // seconds for all final runs
 	if !c.deadline.IsZero() {
 		left = spare*time.Until(c.deadline).Seconds() - measureShare*p.Settings.Time.Seconds()
 	}
-	var need float64
+	var need, fixed float64 // seconds that grow with the steps, and that do not
 	for i, e := range p.Entries {
 		if e.trained() {
-			steps := float64(e.Steps*p.TokensPerStep()) / c.clock.rate(i)
-			left -= c.clock.beside(i, steps) * float64(len(p.Seeds))
-			need += steps * float64(len(p.Seeds))
+			need += c.clock.final(i) * float64(len(p.Seeds))
+			fixed += c.clock.around[i] * float64(len(p.Seeds))
 		}
 	}
+	need, left = need-fixed, left-fixed
 	if p.Settings.Equal == "time" {
 		models := p.trainedModels()
-		seconds := min(fitSeconds(p.Settings.Time, len(p.Seeds), models), left/float64(models*len(p.Seeds)))
+		seconds := min(fitSeconds(p.Settings.Time, len(p.Seeds), models), left/(1+marks*validShare/3)/float64(models*len(p.Seeds)))
 		p.setSeconds(max(seconds, 0), c.clock.rate)
 	} else if need > 0 && !c.deadline.IsZero() {
 		tokens, _ := p.tokens()
 		p.setFinalSteps(wholeMarks(int64(float64(tokens/p.TokensPerStep()) * min(max(left, 0)/need, growMost))))
 	}
+	p.chooseMeasures()
 	p.Fitted = true
 	c.clock.replan(*p)
 	return c.writePlan()
