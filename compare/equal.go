@@ -16,7 +16,21 @@ const widest = 1 << 16
 // SolveWidth returns the hidden width at which config has as near as possible to
 // want trainable scalars, of equals the smallest. Widths that config refuses are
 // passed over. More than 1 % off is an error.
-func SolveWidth(name string, want int64, config func(hidden int) lm.Config) (int, error) {
+func SolveWidth(name string, want int64, config func(width int) lm.Config) (int, error) {
+	best, off := nearestWidth(want, config)
+	if best == 0 {
+		return 0, fmt.Errorf("%s: no width is possible with these settings: %w", name, config(nearWidths).Validate())
+	}
+	if off > tolerance {
+		return 0, fmt.Errorf("%s cannot have the %d parameters of the reference: with %d hidden units it has %d, %.1f %% off; take --nhid larger, or --emsize smaller",
+			name, want, best, config(best).Params(), 100*off)
+	}
+	return best, nil
+}
+
+// nearestWidth is the width whose parameters come nearest to want, and how far they
+// are off; 0 where config refuses all.
+func nearestWidth(want int64, config func(width int) lm.Config) (best int, off float64) {
 	lo, hi := 1, widest // the first width from which on there are enough
 	for lo < hi {
 		if mid := (lo + hi) / 2; config(mid).Params() < want {
@@ -25,13 +39,13 @@ func SolveWidth(name string, want int64, config func(hidden int) lm.Config) (int
 			hi = mid
 		}
 	}
-	best, off := 0, math.Inf(1)
 	// A projection that falls away where widths are equal bends the curve: the
 	// embedding's own width is a candidate, too.
 	candidates := []int{config(1).EmSize}
 	for h := max(1, lo-nearWidths); h <= lo+nearWidths; h++ {
 		candidates = append(candidates, h)
 	}
+	off = math.Inf(1)
 	for _, h := range candidates {
 		c := config(h)
 		if h < 1 || c.Validate() != nil {
@@ -42,14 +56,7 @@ func SolveWidth(name string, want int64, config func(hidden int) lm.Config) (int
 			best, off = h, d
 		}
 	}
-	if best == 0 {
-		return 0, fmt.Errorf("%s: no hidden width is possible with these settings: %w", name, config(lo).Validate())
-	}
-	if off > tolerance {
-		return 0, fmt.Errorf("%s cannot have the %d parameters of the reference: with %d hidden units it has %d, %.1f %% off; take --nhid larger, or --emsize smaller",
-			name, want, best, config(best).Params(), 100*off)
-	}
-	return best, nil
+	return best, off
 }
 
 // nearWidths is how far around the crossing the solver looks, for kinds that take

@@ -57,6 +57,9 @@ func (c *Comparison) measure(ctx context.Context, chosen []Search, finals [][]ou
 	}
 	res = c.shell(m.test)
 	for _, k := range m.models {
+		if e := k.entry; e.Kind == KindTransformer {
+			res.Notes = append(res.Notes, fmt.Sprintf("Transformer: its embedding is as wide as its layers, %d, and it has %d of them.", e.Model.Hidden, e.Model.Layers))
+		}
 		if len(k.outcomes) > 0 && len(k.outcomes[0].notes) > 0 {
 			res.Notes = append(res.Notes, k.result.Name+": "+strings.Join(k.outcomes[0].notes, "; ")+".")
 		}

@@ -182,7 +182,7 @@ func (e *Entry) solve(want int64, vocab int) error {
 			return err
 		}
 	}
-	e.Model = s.ModelConfig(vocab)
+	e.Model = s.ModelConfig(vocab).Complete()
 	e.Params = e.Model.Params()
 	return nil
 }
@@ -280,12 +280,12 @@ func (p *Protocol) setSeconds(seconds float64, rate func(entry int) float64) {
 // pilot measures the training speed of one model, in tokens a second.
 func (c *Comparison) pilot(ctx context.Context, e Entry) (float64, error) {
 	s := e.Settings
-	s.Time = max(time.Second, c.protocol.Settings.Time/20)
+	s.Time = max(time.Second, c.protocol.Settings.Time*3/10) // a thirtieth of which is measured
 	plan, err := c.dryRun(ctx, s)
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", e.Kind, err)
 	}
-	return max(1, plan.Rate), nil
+	return max(1, plan.MeanRate), nil
 }
 
 // settle lets package train decide what is still open, from the steps alone: the
@@ -320,7 +320,7 @@ func (c *Comparison) settle(ctx context.Context) error {
 	}
 	for i := range p.Entries {
 		if e := &p.Entries[i]; e.trained() {
-			e.Model = e.Settings.ModelConfig(e.Model.Vocab)
+			e.Model = e.Settings.ModelConfig(e.Model.Vocab).Complete()
 		}
 	}
 	return nil

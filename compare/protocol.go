@@ -102,9 +102,9 @@ func (p Protocol) TokensPerStep() int64 {
 
 // settingsFor are the training settings of one kind of model: what all share,
 // without what other kinds alone understand. What was decided once for all is
-// given; what is a default stays one. A Transformer has depth and embedding of its
-// own, unless they were asked for: one layer of it cannot look up what followed
-// an earlier token (Olsson et al. 2022), and its embedding is as wide as its layers.
+// given; what is a default stays one. A Transformer has a depth of its own unless one
+// was asked for, since one layer of it cannot look up what followed an earlier token
+// (Olsson et al. 2022), and an embedding as wide as its layers.
 func settingsFor(kind string, shared train.Settings) train.Settings {
 	s := shared
 	s.Origin = maps.Clone(shared.Origin)
@@ -118,7 +118,7 @@ func settingsFor(kind string, shared train.Settings) train.Settings {
 			drop(name)
 		case "plan":
 			s.Origin[name] = "program"
-			if kind == KindTransformer && slices.Contains([]string{"nlayers", "emsize"}, name) {
+			if kind == KindTransformer && name == "nlayers" {
 				drop(name)
 			}
 		}
@@ -128,7 +128,8 @@ func settingsFor(kind string, shared train.Settings) train.Settings {
 		s.Model, s.Cell = lm.KindRecurrent, kind
 	}
 	for _, f := range train.Flags() {
-		if !f.GoesWith(s.Model) || f.Name == "nonlinearity" && kind != KindRNN || f.Name == "gru-reset" && kind != KindGRU {
+		if !f.GoesWith(s.Model) || f.Name == "nonlinearity" && kind != KindRNN || f.Name == "gru-reset" && kind != KindGRU ||
+			f.Name == "emsize" && kind == KindTransformer {
 			drop(f.Name)
 		}
 	}

@@ -188,7 +188,9 @@ func (c *Comparison) fitAgain() error {
 		p.setSeconds(max(seconds, 0), c.clock.rate)
 	} else if need > 0 && !c.deadline.IsZero() {
 		tokens, _ := p.tokens()
-		p.setFinalSteps(wholeMarks(int64(float64(tokens/p.TokensPerStep()) * min(max(left, 0)/need, growMost))))
+		steps := int64(float64(tokens/p.TokensPerStep()) * min(max(left, 0)/need, growMost))
+		_, search := p.fewestSteps()
+		p.setFinalSteps(wholeMarks(max(steps, search))) // less than a run of the search would say nothing
 	}
 	p.chooseMeasures()
 	p.Fitted = true

@@ -14,18 +14,18 @@ import (
 )
 
 // pilot trains a model of cfg with the plan's batch for about the given time
-// and returns the tokens a second of its fastest third: a burst of other work
-// on the machine should not shrink the plan.
-func (p *Plan) pilot(cfg lm.Config, train data.Reader, spend time.Duration) (float64, error) {
+// and returns its tokens a second: of the fastest third of its steps, since a burst
+// of other work on the machine should not shrink the plan, and of all.
+func (p *Plan) pilot(cfg lm.Config, train data.Reader, spend time.Duration) (fast, mean float64, err error) {
 	s := p.Settings
 	m, err := lm.New(cfg, s.initConfig(), s.Seed)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	m.UseBFloat16(s.Precision == bfloat16)
 	stream, err := data.NewStream(train, s.BatchSize, s.BPTT)
 	if err != nil {
-		return 0, fmt.Errorf("train: %w", err)
+		return 0, 0, fmt.Errorf("train: %w", err)
 	}
 	t := &trainer{m: m, feed: stream, pool: parallel.New(s.Threads), begun: time.Now(), reported: time.Now()}
 	defer t.pool.Close()
@@ -34,7 +34,7 @@ func (p *Plan) pilot(cfg lm.Config, train data.Reader, spend time.Duration) (flo
 	t.run = RunState{Steps: math.MaxInt64, LRScale: 1}
 	t.prepareParams()
 	if t.opt, err = optim.New(t.opts.Optim, t.params); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	t.state = m.NewState(s.BatchSize)
 	t.m.Refresh(t.pool, true)
@@ -42,25 +42,27 @@ func (p *Plan) pilot(cfg lm.Config, train data.Reader, spend time.Duration) (flo
 }
 
 // clock steps until spend is over; at least three steps.
-func (t *trainer) clock(spend time.Duration) (float64, error) {
+func (t *trainer) clock(spend time.Duration) (fast, mean float64, err error) {
 	var times []time.Duration
 	if err := t.step(); err != nil { // the first step warms caches and buffers
-		return 0, err
+		return 0, 0, err
 	}
 	for begin := time.Now(); len(times) < 3 || time.Since(begin) < spend; {
 		at := time.Now()
 		if err := t.step(); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 		times = append(times, time.Since(at))
 	}
-	fast := slices.Sorted(slices.Values(times))
-	fast = fast[:(len(fast)+2)/3]
-	var sum time.Duration
-	for _, d := range fast {
-		sum += d
+	rate := func(times []time.Duration) float64 {
+		var sum time.Duration
+		for _, d := range times {
+			sum += d
+		}
+		return float64(len(t.batch.Inputs)) * float64(len(times)) / sum.Seconds()
 	}
-	return float64(len(t.batch.Inputs)) * float64(len(fast)) / sum.Seconds(), nil
+	sorted := slices.Sorted(slices.Values(times))
+	return rate(sorted[:(len(sorted)+2)/3]), rate(times), nil
 }
 
 // fitTime chooses the model and the number of steps for the time that is left
@@ -75,7 +77,7 @@ func (p *Plan) fitTime(train data.Reader, deadline time.Time) error {
 	if s.Tokenizer == "word" {
 		probe.choose("tied", "true")
 	}
-	rate, err := p.pilot(probe.ModelConfig(p.Model.Vocab), train, min(total/60, 2*time.Second))
+	rate, _, err := p.pilot(probe.ModelConfig(p.Model.Vocab), train, min(total/60, 2*time.Second))
 	if err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func (p *Plan) fitTime(train data.Reader, deadline time.Time) error {
 	perToken := 6 * float64(s.ModelConfig(p.Model.Vocab).MultiplyAdds())
 	s.chooseLearning(ops / perToken / float64(max(1, p.Data.Train.Tokens)))
 	p.Model = s.ModelConfig(p.Model.Vocab)
-	if p.Rate, err = p.pilot(p.Model, train, min(total/30, 4*time.Second)); err != nil {
+	if p.Rate, p.MeanRate, err = p.pilot(p.Model, train, min(total/30, 4*time.Second)); err != nil {
 		return err
 	}
 	const spent = 0.95 // of the time goes into steps; the rest into validating and saving

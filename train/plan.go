@@ -39,7 +39,8 @@ type Plan struct {
 	Steps       int64         `json:"steps"`           // total, earlier phases included
 	ValidTokens int64         `json:"valid_tokens"`
 	EvalTokens  int64         `json:"eval_tokens"`
-	Rate        float64       `json:"tokens_per_second"` // measured; 0: not measured
+	Rate        float64       `json:"tokens_per_second"`                // measured; 0: not measured
+	MeanRate    float64       `json:"mean_tokens_per_second,omitempty"` // the same of all steps measured, not the fastest third
 	Kernels     string        `json:"kernels"`
 	Replans     []Replan      `json:"replans"`
 	Earlier     []Phase       `json:"earlier"`
