@@ -75,7 +75,6 @@ type Plan struct {
 	Dropout    float64  `json:"dropout"`
 	Warmup     float64  `json:"warmup"`   // share of a run
 	Cooldown   float64  `json:"cooldown"` // share of a run, at its end
-	Article    bool     `json:"article,omitempty"`
 }
 
 // Machine is where the timings are from.

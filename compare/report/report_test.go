@@ -340,7 +340,15 @@ func TestPartsMayBeMissing(t *testing.T) {
 			m.Runs[j].Curve = nil
 		}
 	}
-	for name, r := range map[string]compare.Result{"bare": r, "one model": plausible(1), "none": {}} {
+	empty := plausible(4)
+	for i := range empty.Models {
+		m := &empty.Models[i]
+		m.Search, m.Context, m.Gradients, m.Gates = &compare.Search{Setting: "learning rate"}, &compare.Context{}, &compare.Gradients{}, []compare.Gate{{Name: "input"}}
+		m.Samples, m.Surprisal, m.CountNats, m.Cost = []compare.Sample{}, []compare.Number{}, []float64{}, &compare.Cost{}
+		m.Runs = []compare.Run{{Diverged: true}, {Diverged: true}, {Diverged: true}}
+	}
+	empty.Models[3].Context = plausible(4).Models[3].Context // only one has what the others lack
+	for name, r := range map[string]compare.Result{"bare": r, "empty": empty, "one model": plausible(1), "none": {}} {
 		page := string(files(t, r, report.Options{})["report.html"])
 		if n := strings.Count(page, "<h2>"); n != 12 {
 			t.Errorf("%s: %d headings", name, n)

@@ -24,8 +24,8 @@ func (b *builder) context() section {
 	}
 	longest := 1
 	for _, m := range b.doc.Result.Models {
-		if m.Context == nil {
-			continue
+		if m.Context == nil || len(m.Context.Loss) == 0 {
+			continue // a mixture has none of its own
 		}
 		line := series{kind: m.Kind}
 		own := m.Context.Loss[len(m.Context.Loss)-1]
