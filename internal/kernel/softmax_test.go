@@ -155,3 +155,25 @@ func TestSoftmaxLossPanics(t *testing.T) {
 		})
 	}
 }
+
+func TestSoftmaxGrad(t *testing.T) {
+	eachBackend(t, func(t *testing.T) {
+		r := newRand(5)
+		for _, n := range append([]int{1000}, lengths[1:]...) {
+			d, p := newGuarded(n, n%5).fill(r, 2), newGuarded(n, n%3).fill(r, 4)
+			kernel.Softmax(p.x)
+			along := 0.0
+			for j, v := range d.x {
+				along += float64(v) * float64(p.x[j])
+			}
+			want := make([]float64, n)
+			for j, v := range d.x {
+				want[j] = float64(p.x[j]) * (float64(v) - along)
+			}
+			kernel.SoftmaxGrad(d.x, p.x)
+			wantNear(t, "gradient", d.x, want, 1e-6, 1e-7)
+			d.check(t, "gradient")
+			p.check(t, "probabilities")
+		}
+	})
+}
