@@ -138,3 +138,14 @@ func activations(c lm.Config) int64 {
 	}
 	return act
 }
+
+// stateOf counts the numbers that one lane carries from window to window.
+func stateOf(c lm.Config) int64 {
+	switch c.Kind {
+	case lm.KindFFN:
+		return int64(c.Order-2) * int64(c.EmSize)
+	case lm.KindTransformer:
+		return int64(c.Layers) * (2*int64(c.Context)*int64(c.Hidden) + 1)
+	}
+	return int64(c.Layers) * 2 * int64(c.Hidden)
+}

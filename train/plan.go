@@ -139,11 +139,12 @@ func (p Plan) Memory() int64 {
 		perParam += 4
 	}
 	act := activations(p.Model)
-	return 12e6 + p.Params*perParam + p.TokensPerStep()*act*4 + 128*int64(p.Model.Vocab)*4 + validLanes*validWindow*act*4
+	return 12e6 + p.Params*perParam + p.TokensPerStep()*act*4 + 128*int64(p.Model.Vocab)*4 +
+		validLanes*(windowOf(p.Model)*act+stateOf(p.Model))*4
 }
 
 // Disk estimates the bytes of the finished folder: ids, the model, and two
-// checkpoints with the optimizer's moments.
+// checkpoints with the optimizer's moments and the states of all lanes.
 func (p Plan) Disk() int64 {
 	width := int64(2)
 	if p.Model.Vocab > 1<<16 {
@@ -162,7 +163,8 @@ func (p Plan) Disk() int64 {
 	if p.Settings.Average > 0 {
 		arrays++
 	}
-	return (p.Data.Train.Tokens+p.Data.Valid.Tokens)*width + p.Params*4*(1+keptCheckpoints*arrays) + 100e3
+	return (p.Data.Train.Tokens+p.Data.Valid.Tokens)*width + p.Params*4*(1+keptCheckpoints*arrays) +
+		keptCheckpoints*int64(p.Settings.BatchSize)*stateOf(p.Model)*4 + 100e3
 }
 
 // TokenizerOptions are the tokenizer's part of the settings.

@@ -12,8 +12,15 @@ import (
 const (
 	validLanes  = 64  // chunks of the validation part, whatever the batch flags say
 	validWarmup = 128 // tokens read before a chunk's first counted one
-	validWindow = 128 // tokens a lane and product; changes no bit
+	validWindow = 128 // tokens a lane and product at most
 )
+
+// windowOf is how many tokens of a lane are looked at together: fewer where a
+// model keeps much of each, so that they fit 256 MB.
+func windowOf(c lm.Config) int64 {
+	const most = 256 << 20 / 4 / validLanes
+	return min(validWindow, max(16, most/activations(c)/16*16))
+}
 
 // validation measures the weights of a run as they are.
 type validation interface {
@@ -133,11 +140,12 @@ func (v *validator) measure(ctx context.Context, m *lm.Model, mode nn.Mode) (sco
 	}
 	v.state.Reset()
 	var all tally
-	for t0 := int64(0); t0 < v.steps(); t0 += validWindow {
+	window := windowOf(m.Config())
+	for t0 := int64(0); t0 < v.steps(); t0 += window {
 		if err := ctx.Err(); err != nil {
 			return score{}, err
 		}
-		if err := v.fill(t0, int(min(validWindow, v.steps()-t0))); err != nil {
+		if err := v.fill(t0, int(min(window, v.steps()-t0))); err != nil {
 			return score{}, fmt.Errorf("train: validation part: %w", err)
 		}
 		all.add(m, &v.tape, v.in, v.want, v.state)
