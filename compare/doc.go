@@ -39,11 +39,11 @@
 // width, tied weights counted once. Vocabulary, embedding width and depth are kept;
 // [SolveWidth] finds the hidden width, and more than 1 % off is an error. With
 // tied weights a projection joins the hidden width and the embedding's. A
-// Transformer keeps the vocabulary only: its embedding is as wide as its layers, of
-// which there are as many as package train plans, since one alone cannot look up what
-// followed an earlier token
-// (Olsson et al. 2022); its widths are solved for. An n-gram has as many counts as
-// the text gives; its order, and the weight of a mixture, are chosen on validation.
+// Transformer keeps the vocabulary only: its embedding is as wide as its layers,
+// and it has as many of them as package train plans, since one alone cannot look up
+// what followed an earlier token (Olsson et al. 2022). An n-gram has as many counts
+// as the text gives; its order, and the weight of a mixture, are chosen on
+// validation.
 //
 // Equal tokens: with one seed all models read the same windows in the same order.
 // For a budget of time X, three fifths of it go into training steps:
