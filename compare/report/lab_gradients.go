@@ -98,7 +98,7 @@ func (b *labBuilder) cures() section {
 			}
 		}
 		if len(f.panels) > 0 {
-			f.says = say("As above, ", displayCell(cell), ": dotted at the start, solid at the end. Curves above 10 go to 10⁴ at most.")
+			f.says = say("As above, ", displayCell(cell), ": dotted at the start, solid at the end. Curves above 10 go to 10⁴ at most. The plateau of batch is no memory: in training each output moves the statistics that normalise all others of the batch.")
 			s.show(f)
 		}
 	}
