@@ -188,38 +188,61 @@ def seeds(args):
     sequences = t.texts_to_sequences(docs)
     runs = json.loads(args.runs.read_text()) if args.runs and args.runs.exists() else {}
     done = 0
-    out = ["| form | cell | epochs | Refrain, mean of seeds | s | Keras | s | difference | 90 % interval |", "|---|---|--:|--:|--:|--:|--:|--:|---|"]
-    for form in FORMS:
+    out = ["| form | cell | epochs | Refrain, mean of seeds | s | Keras from the same weights, same order: difference | 90 % interval | "
+           "Keras on its own: mean | s | difference | 90 % interval |", "|---|---|--:|--:|--:|--:|---|--:|--:|--:|---|"]
+    for form in args.forms.split(","):
         x, y, vx, vy = split(*rows(sequences, form, args.maxlen or None))
         epochs = args.epochs if form == "every" else args.last_epochs
-        for cell in CELLS:
-            ours, theirs = [], []
+        for cell in args.cells.split(","):
             for seed in range(1, args.seeds + 1):
                 key = f"{form} {cell} {epochs} {seed}"
-                if key not in runs:
-                    if args.most is not None and (done := done + 1) > args.most:
-                        raise SystemExit(f"{len(runs)} runs of each are done; the same command goes on")
-                    got = refrain(args, "train", "-cell", cell, "-form", form, "-epochs", epochs, "-seed", seed,
-                                  "-maxlen", args.maxlen, "-threads", THREADS, path)
+                wanted = {"refrain", "same"} | ({"own"} if form in args.own.split(",") else set())
+                missing = wanted - runs.setdefault(key, {}).keys()
+                if not missing:
+                    continue
+                if args.most is not None and (done := done + 1) > args.most:
+                    raise SystemExit("stopped after --most runs; the same command goes on")
+                if missing & {"refrain", "same"}:
+                    steps = epochs * -(-len(x) // BATCH)
+                    got = refrain(args, "steps", "-cell", cell, "-form", form, "-steps", steps, "-seed", seed,
+                                  "-maxlen", args.maxlen, "-threads", THREADS, path, args.work)
+                    runs[key]["refrain"] = got["val_loss"]
+                    model = build(cell, form, got["vocab"], got["emsize"], x.shape[1])
+                    set_weights(model, cell, load_file(args.work / "weights.safetensors"))
+                    for line in open(args.work / "batches.jsonl"):
+                        model.train_on_batch(*padded(json.loads(line), form, x.shape[1]))
+                    runs[key]["same"] = mean_loss(model, vx, vy, form)
+                if "own" in missing:
                     keras.utils.set_random_seed(1000 + seed)
                     model = build(cell, form, len(t.word_index) + 1, EMSIZE, x.shape[1])
                     model.fit(x, y, batch_size=BATCH, epochs=epochs, shuffle=True, verbose=0)
-                    runs[key] = [got["epochs"][-1]["val_loss"], mean_loss(model, vx, vy, form)]
-                    keras.backend.clear_session()
-                    print(f"  {key}: {runs[key]}", file=sys.stderr, flush=True)
-                    if args.runs:
-                        args.runs.write_text(json.dumps(runs))
-                ours.append(runs[key][0])
-                theirs.append(runs[key][1])
-            difference, half = welch(ours, theirs)
-            out.append(f"| {form} | {cell} | {epochs} | {statistics.mean(ours):.4f} | {statistics.stdev(ours):.4f} | "
-                       f"{statistics.mean(theirs):.4f} | {statistics.stdev(theirs):.4f} | {difference:+.4f} | "
-                       f"{difference - half:+.4f} to {difference + half:+.4f} |")
+                    runs[key]["own"] = mean_loss(model, vx, vy, form)
+                keras.backend.clear_session()
+                print(f"  {key}: {runs[key]}", file=sys.stderr, flush=True)
+                if args.runs:
+                    args.runs.write_text(json.dumps(runs))
+            of = [runs[f"{form} {cell} {epochs} {seed}"] for seed in range(1, args.seeds + 1)]
+            out.append(seeds_row(form, cell, epochs, of))
             print(out[-1], flush=True)
     name = pathlib.Path(args.files[0]).name
     return "Validation loss", [
-        f"The first {path.stat().st_size:,} bytes of {name}, each line a document, last {SPLIT:.0%} of the rows validate; {args.seeds} seeds of "
-        "each, nats a word after the last epoch, each library's own initial weights and order; Welch's interval.", "", *out]
+        f"The first {path.stat().st_size:,} bytes of {name}, each line a document, last {SPLIT:.0%} of the rows validate; seeds 1 to {args.seeds}, "
+        "nats a word after the last epoch, Refrain less Keras. Keras runs from Refrain's initial weights on the same batches in the same order "
+        "(interval of the paired differences), and with its own initial weights and order (Welch's interval).", "", *out]
+
+
+def seeds_row(form, cell, epochs, runs):
+    ours, same = [r["refrain"] for r in runs], [r["same"] for r in runs]
+    paired = [a - b for a, b in zip(ours, same)]
+    mean, half = statistics.mean(paired), T95[len(paired) - 2] * statistics.stdev(paired) / len(paired) ** 0.5
+    row = (f"| {form} | {cell} | {epochs} | {statistics.mean(ours):.4f} | {statistics.stdev(ours):.4f} | {mean:+.5f} | "
+           f"{mean - half:+.5f} to {mean + half:+.5f} |")
+    if not all("own" in r for r in runs):
+        return row + " | | | |"
+    own = [r["own"] for r in runs]
+    difference, half = welch(ours, own)
+    return row + (f" {statistics.mean(own):.4f} | {statistics.stdev(own):.4f} | {difference:+.4f} | "
+                  f"{difference - half:+.4f} to {difference + half:+.4f} |")
 
 
 # Student's t, 95th percentile, by degrees of freedom (Abramowitz and Stegun, table 26.10).
@@ -300,8 +323,9 @@ def main():
     p.add_argument("--steps", type=int, default=0, help="default: 200, of speed 20")
     p.add_argument("--seeds", type=int, default=5)
     p.add_argument("--epochs", type=int, default=5, help="of seeds, every position")
-    p.add_argument("--last-epochs", type=int, default=2, help="of seeds, last position, whose epoch has as many steps as there are words")
+    p.add_argument("--last-epochs", type=int, default=1, help="of seeds, last position, whose epoch has as many steps as there are words")
     p.add_argument("--maxlen", type=int, default=0, help="longest input (0: no bound)")
+    p.add_argument("--own", default="every", help="forms that seeds trains with Keras' own weights and order too")
     p.add_argument("--runs", type=pathlib.Path, help="file that keeps the results of seeds, to go on from")
     p.add_argument("--most", type=int, help="stop seeds after so many runs")
     p.add_argument("--seed", type=int, default=1, help="of steps")

@@ -105,7 +105,7 @@ func writeJSON(path string, v any) error {
 }
 
 // trainSteps writes the initial weights and the first batches, and prints the
-// loss and the seconds of every step.
+// loss and the seconds of every step, and the validation loss after the last.
 func trainSteps(a compare.Article, cell lm.Cell, steps int64, file, out string) error {
 	x, m, err := experiment(a, cell, file)
 	if err != nil {
@@ -126,17 +126,21 @@ func trainSteps(a compare.Article, cell lm.Cell, steps int64, file, out string) 
 	var losses, seconds []float64
 	last := time.Now()
 	o := x.Options(func(compare.Epoch) {})
-	o.Steps, o.ReportEvery, o.ValidFeed, o.ValidEvery, o.SaveEvery = steps, 1, nil, 0, steps
+	var valid float64
+	o.Steps, o.ReportEvery, o.ValidEvery, o.SaveEvery = steps, 1, steps, steps
 	o.On = func(e train.Event) {
-		if e.Kind == train.EventStep {
+		switch e.Kind {
+		case train.EventStep:
 			losses, seconds = append(losses, e.Loss), append(seconds, time.Since(last).Seconds())
 			last = time.Now()
+		case train.EventValid:
+			valid = e.Valid
 		}
 	}
 	if _, err := train.Run(context.Background(), m, x.Train, o); err != nil {
 		return err
 	}
-	return print(map[string]any{"losses": losses, "seconds": seconds, "vocab": x.Tokenizer.Size(), "emsize": x.Article.EmSize, "batches": x.Train.Windows()})
+	return print(map[string]any{"losses": losses, "seconds": seconds, "val_loss": valid, "vocab": x.Tokenizer.Size(), "emsize": x.Article.EmSize, "batches": x.Train.Windows()})
 }
 
 func create(path string, write func(io.Writer) error) error {
