@@ -19,6 +19,7 @@ func (r *trainRun) showPlan() {
 	p := r.job.Plan()
 	for _, line := range [][2]string{
 		{"text", r.textLine(p)},
+		{"words", r.vectorsLine(p)},
 		{"speed", r.speedLine(p)},
 		{"plan", r.planLine(p)},
 		{"needs", r.needsLine(p)},
@@ -62,6 +63,19 @@ func counted(p data.PartInfo, u string) int64 {
 		return p.Bytes
 	}
 	return p.Tokens
+}
+
+// vectorsLine is what the embedding begins with, where that is given.
+func (r *trainRun) vectorsLine(p train.Plan) string {
+	v := p.Vectors
+	if v == nil {
+		return ""
+	}
+	line := fmt.Sprintf("%s: vectors for %s of %s, the others begin at random", visible(v.Path), commas(int64(v.Found)), commas(int64(v.Words)))
+	if p.Settings.Freeze {
+		line += "; none is trained"
+	}
+	return line
 }
 
 // speedLine is what the pilot measured, if there was one.
