@@ -208,3 +208,19 @@ func TestFindCopy(t *testing.T) {
 		}
 	}
 }
+
+// TestAgain: the command that repeats a comparison names what its search read where
+// that is no fifth, however often it is repeated.
+func TestAgain(t *testing.T) {
+	p := Protocol{Settings: Settings{Tokens: 48000}, Entries: []Entry{{Kind: KindLSTM, Steps: 48, SearchSteps: 9}}}
+	p.Settings.Shared.BatchSize, p.Settings.Shared.BPTT = 10, 100
+	for _, c := range []struct {
+		given, search int64
+		want          bool
+	}{{0, 9, false}, {0, 20, true}, {20000, 20, true}} {
+		p.Settings.SearchTokens, p.Entries[0].SearchSteps = c.given, c.search
+		if got := slices.Contains(p.Again(), "--search-tokens"); got != c.want {
+			t.Errorf("%d given, %d steps: %v", c.given, c.search, p.Again())
+		}
+	}
+}

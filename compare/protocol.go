@@ -250,7 +250,7 @@ func (p Protocol) Again() []string {
 	}
 	tokens, search := p.tokens()
 	words = append(words, "--tokens", strconv.FormatInt(tokens, 10))
-	if search != p.searchSteps(tokens/p.TokensPerStep())*p.TokensPerStep() {
+	if p.Settings.SearchTokens > 0 || search != p.searchSteps(tokens/p.TokensPerStep())*p.TokensPerStep() {
 		words = append(words, "--search-tokens", strconv.FormatInt(search, 10))
 	}
 	words = append(words, "--seeds", strconv.Itoa(len(p.Seeds)))
