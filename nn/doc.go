@@ -57,4 +57,12 @@
 // Only [InitConfig.Validate] and [Initialize] return errors. Slices of the wrong
 // length panic, with the length got and the one wanted. Each type names the paper
 // of its equations.
+//
+// # Memory
+//
+// A weight takes 16 bytes in training: value, gradient and two packed copies, of
+// half the size with bfloat16; Adam's moments take 8 more, a table of vectors has
+// no packed copies. A window of T steps and B lanes takes 4·T·B·(G·H + 3·H + In)
+// bytes for an LSTM layer of G = 4 gates, H units and In inputs, less for other
+// cells; the head 4·T·B·H and one chunk of logits, at least 128 rows of V.
 package nn

@@ -14,6 +14,38 @@
 // ones, two registers for one. [setPath] holds the choice, made once at start by
 // package cpu.
 //
+// # Map
+//
+//   - gemm.go: [Gemm], [GemmPool], [Affine], [GemmEach]; gemmtn.go: [GemmTN], the
+//     gradients of weights, which also takes those of biases in passing. gemmblocks.go
+//     walks through caches, gemmwide.go with the tiles of AVX-512, gemmgeneric.go
+//     is plain Go; packed.go lays out the right operand.
+//   - gemmpairs.go: products of bfloat16 for training; compact.go, gemmint8.go,
+//     gemmhalf.go: weights in fewer bits.
+//   - lstmgates.go, grugates.go, rnngate.go, norm.go, exp.go: a step of a cell
+//     behind its product, forwards and back.
+//   - softmax.go, optimizer.go, sums.go, vector.go, dropout.go: what the names say.
+//   - buffer.go: memory for all of them; peaks.go: the limits they are measured by.
+//
+// # Another path
+//
+// A path is a value of cpu.Path, found by package cpu, and flags in setPath. It
+// begins with tiles: a microkernel of the signature in gemmwide.go or gemmblocks.go,
+// written by asm, is all that a product needs; elementwise routines may follow one
+// by one, and those that do not run the lower path's. eachBackend in the tests
+// then holds every routine to its plain Go body, and train's TestOneHash to the
+// bits of the other paths.
+//
+// # Limits
+//
+// Tiles reach 95 % of the multiply-adds of a core from the first two caches, so a
+// training step loses what lies around them: gates and softmax, packing, the first
+// touch of memory, and on two threads what both read from the third cache and
+// memory. A recurrent step with few rows is bound by reading its weights. refrain
+// bench prints the share of the peak over the whole step for this machine,
+// bench/RESULTS.md has some machines beside PyTorch. Matrix units (AMX) are not
+// used.
+//
 // # Arithmetic
 //
 // Each element of a product is one chain of multiply-adds, k ascending, which
