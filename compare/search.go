@@ -199,7 +199,7 @@ func (c *Comparison) fitAgain() error {
 }
 
 // spare keeps a part of the time left for what takes longer than it seems.
-const spare = 0.95
+const spare = 0.9
 
 // growMost bounds how much more a final run may read than planned: the search read a
 // share of the plan.
