@@ -322,6 +322,7 @@ func (m *Model) forward(t *Tape, in []int32, s *State) []float32 {
 	}
 	m.trace(t)
 	x := m.embed.Forward(t.Mode, &t.embed, in)
+	t.blocks[0].Lookup = m.embed.Rows(&t.embed)
 	t.ended("embedding")
 	for i, b := range m.blocks {
 		x = b.Forward(t.Mode, &t.blocks[i], tt, s.B, x, s.parts[i])
@@ -366,7 +367,11 @@ func (m *Model) Backward(t *Tape) {
 		dx = m.blocks[i].Backward(t.Mode, &t.blocks[i], dx)
 	}
 	t.ended("layers back")
-	m.embed.Backward(t.Mode, &t.embed, dx)
+	if t.blocks[0].OfTable() {
+		m.embed.AddTable(t.Mode, dx)
+	} else {
+		m.embed.Backward(t.Mode, &t.embed, dx)
+	}
 	for _, p := range m.params {
 		p.SettleGrad()
 	}

@@ -66,7 +66,7 @@ func recallLoss(t *testing.T, cfg lm.Config, steps int, seed uint64) float64 {
 		tape.Mode.Train = true
 		m.Loss(&tape, in, want, state)
 		m.Backward(&tape)
-		opt.Step(nil, 0.01, optim.ClipScale(optim.GlobalNorm(nil, params), 1))
+		opt.Step(nil, 0.003, optim.ClipScale(optim.GlobalNorm(nil, params), 1))
 		m.Refresh(nil, true)
 	}
 	const lanes = 500
@@ -77,7 +77,8 @@ func recallLoss(t *testing.T, cfg lm.Config, steps int, seed uint64) float64 {
 
 // TestRecall: gated cells answer right 50 steps after the symbol. The plain
 // recurrent cell, trained in the same way, stays at chance: its gradient does not
-// reach back so far (Bengio et al. 1994).
+// reach back so far (Bengio et al. 1994). The rate is one at which no LSTM of 40
+// seeds gets stuck halfway; at 0.01 one in 15 does.
 func TestRecall(t *testing.T) {
 	seeds := uint64(3)
 	if raceEnabled || testing.Short() || kernel.Name() == "generic" {

@@ -115,8 +115,19 @@ func (c *cell) Refresh(pool *Pool, train bool) {
 
 // project starts the preactivations of a whole window: the bias, then the
 // product of the input, pre [T·B,G·H] = bias + x·W_ihᵀ, rows ld apart.
-func (c *cell) project(pool *Pool, pre []float32, ld int, x []float32, rows int) {
-	kernel.Affine(pool, pre, ld, c.bias, x, c.in, rows, &c.inputs)
+func (c *cell) project(pool *Pool, t *Tape, pre []float32, ld int) {
+	v := len(t.Lookup.Table) / c.in
+	if t.looked = v > 0 && t.rows() >= 4*v; !t.looked {
+		kernel.Affine(pool, pre, ld, c.bias, t.x, c.in, t.rows(), &c.inputs)
+		return
+	}
+	t.table = grow(t.table, v*ld)
+	kernel.Affine(pool, t.table, ld, c.bias, t.Lookup.Table, c.in, v, &c.inputs)
+	pool.For(t.rows(), 64, func(lo, hi int) {
+		for k := lo; k < hi; k++ {
+			copy(at(pre, k, ld), at(t.table, int(t.Lookup.IDs[k]), ld))
+		}
+	})
 }
 
 // projectStep is project for one step of a worker among others.
@@ -154,7 +165,12 @@ func at[F float32 | float64](buf []F, s, n int) []F { return buf[s*n : (s+1)*n] 
 // It leaves the column sums of t.pre for biasGrads.
 func (c *cell) weightGrads(pool *Pool, t *Tape, gates int) {
 	t.sums = zeros(t.sums, c.gates*c.hidden)
-	c.wih.addProduct(pool, t.pre, c.stride, t.x, t.rows(), t.sums)
+	if t.looked {
+		t.groupByID(pool, c.stride)
+		c.wih.addProduct(pool, t.table, c.stride, t.Lookup.Table, len(t.table)/c.stride, t.sums)
+	} else {
+		c.wih.addProduct(pool, t.pre, c.stride, t.x, t.rows(), t.sums)
+	}
 	if gates < c.gates {
 		c.whh.addProductTo(pool, 0, gates*c.hidden, t.pre, c.stride, t.h[:t.rows()*c.hidden], t.rows(), nil)
 		return
@@ -171,12 +187,28 @@ func (c *cell) biasGrads(t *Tape, gates int) {
 	}
 }
 
-// inputGrad returns dx [T·B,In] = dG·W_ih.
+// groupByID sums up the gradients of all rows that looked up the same row of the
+// table, in the order of the rows. Workers share the columns.
+func (t *Tape) groupByID(pool *Pool, ld int) {
+	clear(t.table)
+	pool.For(ld, kernel.PanelWidth, func(lo, hi int) {
+		for k, id := range t.Lookup.IDs {
+			kernel.Add(at(t.table, int(id), ld)[lo:hi], at(t.pre, k, ld)[lo:hi])
+		}
+	})
+}
+
+// inputGrad returns dx [T·B,In] = dG·W_ih; of a looked-up x it is the gradient of
+// the table [V,In], as [Tape.OfTable] says.
 func (c *cell) inputGrad(pool *Pool, t *Tape) []float32 {
 	if t.NoInputGrad {
 		return nil
 	}
-	t.dx = grow(t.dx, t.rows()*c.in)
-	kernel.Affine(pool, t.dx, c.in, nil, t.pre, c.stride, t.rows(), &c.inputsBack)
+	pre, rows := t.pre, t.rows()
+	if t.looked {
+		pre, rows = t.table, len(t.table)/c.stride
+	}
+	t.dx = grow(t.dx, rows*c.in)
+	kernel.Affine(pool, t.dx, c.in, nil, pre, c.stride, rows, &c.inputsBack)
 	return t.dx
 }

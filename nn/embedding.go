@@ -21,6 +21,18 @@ type EmbeddingTape struct {
 	x   []float32 // [T·B,E]
 }
 
+// Lookup says that a window's rows are rows of a table [V,In], by their ids
+// [T·B]. Where they are many more than the table has, a cell multiplies the table's
+// rows instead and copies: the same bits, since a row's product is its own. On the
+// way back it first sums up the gradients of equal rows.
+type Lookup struct {
+	Table []float32
+	IDs   []int32
+}
+
+// Rows describes what the last Forward returned.
+func (e *Embedding) Rows(t *EmbeddingTape) Lookup { return Lookup{e.w.Value, t.ids} }
+
 // NewEmbedding returns an embedding with table w [V,E]. A [Head] may share w.
 func NewEmbedding(w *Param) *Embedding {
 	if len(w.Shape) != 2 {
@@ -69,4 +81,18 @@ func (e *Embedding) Backward(m Mode, t *EmbeddingTape, dx []float32) {
 			kernel.Add(at(grad, int(id), e.width)[lo:hi], at(dx, k, e.width)[lo:hi])
 		}
 	})
+}
+
+// OfTable reports whether what the last Backward returned is the gradient of the
+// table that x was looked up in, [V,In], and not that of x.
+func (t *Tape) OfTable() bool { return t.looked }
+
+// AddTable adds dw, the gradient of the whole table [V,E], for a block whose tape
+// says that this is what its Backward returned.
+func (e *Embedding) AddTable(m Mode, dw []float32) {
+	checkLen("Embedding.AddTable", "dw", len(dw), e.vocab*e.width)
+	if !e.w.Frozen {
+		grad := e.w.grad()
+		m.Pool.For(len(dw), 4096, func(lo, hi int) { kernel.Add(grad[lo:hi], dw[lo:hi]) })
+	}
 }

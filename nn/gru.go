@@ -74,7 +74,7 @@ func (l *GRU) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []float3
 	t.h = l.beginState(t, t.h, s[0])
 	t.pre = grow(t.pre, t.rows()*l.stride)
 	t.aux = grow(t.aux, t.rows()*l.hidden)
-	l.project(m.Pool, t.pre, l.stride, x, t.rows())
+	l.project(m.Pool, t, t.pre, l.stride)
 	if l.reset == ResetAfter {
 		kernel.FillRows(m.Pool, t.aux, l.hidden, t.rows(), l.resetBias())
 		t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.forwardAfter(t, p0, p1) })

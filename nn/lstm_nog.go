@@ -42,7 +42,7 @@ func (l *LSTMNoGate) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) [
 	t.h = l.beginState(t, t.h, s[0])
 	t.c = l.beginState(t, t.c, s[1])
 	t.pre = grow(t.pre, t.rows()*l.stride)
-	l.project(m.Pool, t.pre, l.stride, x, t.rows())
+	l.project(m.Pool, t, t.pre, l.stride)
 	t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.forwardUnits(t, p0, p1) })
 	l.endState(t, t.h, s[0])
 	l.endState(t, t.c, s[1])

@@ -29,7 +29,7 @@ func (l *RNN) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []float3
 	t.begin("RNN.Forward", tt, b, l.in, x)
 	t.h = l.beginState(t, t.h, s[0])
 	y := t.h[b*l.hidden:] // preactivations first, states in place
-	l.project(m.Pool, y, l.hidden, x, t.rows())
+	l.project(m.Pool, t, y, l.hidden)
 	t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.forwardUnits(t, p0, p1) })
 	l.endState(t, t.h, s[0])
 	return y

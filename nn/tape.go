@@ -39,6 +39,8 @@ type Tape struct {
 	NoInputGrad bool
 	// Trace, if not nil, receives what a recurrent block does in each window.
 	Trace *Trace
+	// Lookup, where it is set, says which rows of a table x consists of.
+	Lookup Lookup
 
 	steps, lanes int       // of the last Forward: T and B
 	x            []float32 // [T,B,In], borrowed from the caller
@@ -56,6 +58,9 @@ type Tape struct {
 	dc    []float32 // [B,H]: gradient that reaches the cell from the step after
 	drh   []float32 // gru, reset before: [B,H], the gradient of r⊙h₋₁
 	sums  []float32 // [G·H]: scratch for bias gradients
+	// Of cells whose x was looked up, where that made the work less.
+	looked bool
+	table  []float32 // [V,G·H]: what the rows of the table give, after Backward their gradients
 
 	// Of normalised cells: rows as those of pre where the width is G·H.
 	xhat  []float32 // [T,B,G·H]: x·W_ih, normalised; of a batch norm: x, normalised
@@ -85,7 +90,7 @@ func (t *Tape) begin(where string, tt, b, in int, x []float32) {
 		panic(fmt.Sprintf("nn: %s: window of %d steps and %d lanes: want at least 1 of both", where, tt, b))
 	}
 	checkLen(where, "x", len(x), tt*b*in)
-	t.steps, t.lanes, t.x = tt, b, x
+	t.steps, t.lanes, t.x, t.looked = tt, b, x, false
 	if t.Trace != nil {
 		*t.Trace = Trace{}
 	}

@@ -187,10 +187,10 @@ func TestNgramSettings(t *testing.T) {
 		says  string
 	}{
 		{[]string{"model=ngram", "lr=0.1"}, "--lr means nothing to --model ngram"},
-		{[]string{"model=ngram", "cell=gru"}, "--cell goes with --model recurrent, this is --model ngram"},
+		{[]string{"model=ngram", "cell=gru"}, "--cell means nothing to --model ngram, which counts; leave it out"},
 		{[]string{"model=ngram", "epochs=3"}, "--epochs means nothing to --model ngram"},
 		{[]string{"model=ngram", "order=0"}, "--order 0: outside [1, 33)"},
-		{[]string{"order=3"}, "--order goes with --model ffn or ngram"},
+		{[]string{"order=3"}, "--order goes with --model ngram or ffn, this is --model recurrent"},
 		{[]string{"model=ngrm"}, "did you mean ngram?"},
 		{[]string{"model=kenlm"}, "did you mean ngram?"},
 		{[]string{"model=ngram", "order=2", "seed=3", "time=1m", "threads=1", "across-lines=true", "tokenizer=word", "words=punct"}, ""},
