@@ -38,7 +38,7 @@
 //
 // # Limits
 //
-// Tiles reach 95 % of the multiply-adds of a core from the first two caches, so a
+// Tiles whose operands lie in the first two caches are near the limit of a core; a
 // training step loses what lies around them: gates and softmax, packing, the first
 // touch of memory, and on two threads what both read from the third cache and
 // memory. A recurrent step with few rows is bound by reading its weights. refrain
