@@ -285,6 +285,10 @@ type Tape struct {
 // of their place; over the targets counted, it is the accuracy.
 func (t *Tape) Hits() int { return t.head.Hits() }
 
+// OfTable reports whether the last window's first layer multiplied the rows of the
+// embedding's table, once each, in place of the window's own (see nn.Lookup).
+func (t *Tape) OfTable() bool { return len(t.blocks) > 0 && t.blocks[0].OfTable() }
+
 func (t *Tape) ended(part string) {
 	if t.Ended != nil {
 		t.Ended(part)

@@ -15,7 +15,7 @@ import (
 // way of writing is measured.
 const (
 	benchStreams   = 8
-	generationTime = 400 * time.Millisecond
+	generationTime = 300 * time.Millisecond
 )
 
 // benchGeneration writes a token at a time with weights of every kind: one stream
@@ -49,14 +49,24 @@ func benchGeneration(pool *parallel.Pool, shape benchShape) (rows []benchRow, er
 
 // generationLines is a line for each kind of weights.
 func generationLines(rows []benchRow) string {
+	if len(rows) == 0 {
+		return ""
+	}
 	var b strings.Builder
+	threads := rows[1].Threads
+	column := func(format string, of ...any) {
+		if threads > 1 {
+			fmt.Fprintf(&b, format, of...)
+		}
+	}
+	fmt.Fprintf(&b, "      %-17s %9s %6s", "a token at a time", "1 thread", "share")
+	column(" %11s %6s", fmt.Sprintf("%d threads", threads), "share")
+	fmt.Fprintf(&b, " %11s  %5s\n", fmt.Sprintf("%d streams", rows[2].Streams), "steps")
 	for group := range slices.Chunk(rows, 3) {
 		one, all, many := group[0], group[1], group[2]
-		fmt.Fprintf(&b, "      a token at a time, %-8s %9s %4.0f %%", one.Weights, commas(int64(one.Tokens)), 100*one.Share)
-		if all.Threads > 1 {
-			fmt.Fprintf(&b, "   %d threads %9s %4.0f %%", all.Threads, commas(int64(all.Tokens)), 100*all.Share)
-		}
-		fmt.Fprintf(&b, "   %d streams %9s, %.1f steps\n", many.Streams, commas(int64(many.Tokens)), all.Tokens*float64(many.Streams)/many.Tokens)
+		fmt.Fprintf(&b, "      %-17s %9s %4.0f %%", "  "+one.Weights, commas(int64(one.Tokens)), 100*one.Share)
+		column(" %11s %4.0f %%", commas(int64(all.Tokens)), 100*all.Share)
+		fmt.Fprintf(&b, " %11s  %5.1f\n", commas(int64(many.Tokens)), all.Tokens*float64(many.Streams)/many.Tokens)
 	}
 	return b.String()
 }

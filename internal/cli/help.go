@@ -159,7 +159,10 @@ func flagColumns(f *pflag.Flag) (head, usage, def string) {
 	if shown := f.Annotations["default"]; len(shown) > 0 {
 		def = shown[0]
 	}
-	if f.NoOptDefVal != "" && def == "false" || def == "[]" {
+	if f.Value.Type() == "stringSlice" {
+		def = strings.Trim(def, "[]")
+	}
+	if f.NoOptDefVal != "" && def == "false" {
 		def = ""
 	}
 	return head, usage, def

@@ -85,6 +85,7 @@ func TestWrongUsage(t *testing.T) {
 		{"nothing like a verb", "xyzzy", "", "error: no command xyzzy; refrain lists them"},
 		{"bench of a file", "bench book.txt", "", "error: bench trains on random data; leave out book.txt"},
 		{"bench threads", "bench --threads -1", "", "error: --threads -1: wants 0 or more"},
+		{"bench shape", "bench --shape 2x64", "", "error: --shape 2x64: want all or, with commas between, 1x128, 2x200, 2x650, 2x512, 1x127, 3x1150"},
 		{"bench cell", "bench --cell rnn,lstmm", "", "error: --cell lstmm: want rnn, lstm, lstm-nog or gru, with commas between"},
 		{"colour", "doctor --color blue", "", "error: --color blue: takes auto, always or never"},
 		{"environment", "train", "REFRAIN_LR=fast", `error: REFRAIN_LR=fast: --lr "fast": not a value of the right form`},

@@ -107,3 +107,7 @@ func pairColumnsAsm(rows int, blocks int, dst *float32, dstStride int, src *floa
 func pairRowsAsm(pairs int, dst *float32, dstStride int, src *float32, ld int, in uint16, out uint16) {
 	panic(noAssembly)
 }
+
+func pairPeakWide(rounds int) {
+	panic(noAssembly)
+}

@@ -26,6 +26,17 @@ func FMAPeak(multiplyAdds int) (operations float64) {
 	return float64(rounds) * perRound * float64(width) * 2
 }
 
+// PairsPeak is FMAPeak of products of bfloat16, 0 where [PairsAreFast] says no.
+func PairsPeak(multiplyAdds int) (operations float64) {
+	if !usePairs {
+		return 0
+	}
+	const perRound = 24 * 2 * 16
+	rounds := max(1, multiplyAdds/perRound)
+	inCalls(rounds, pairPeakWide)
+	return float64(rounds) * perRound * 2
+}
+
 // inCalls cuts rounds into calls of well under a millisecond.
 func inCalls(rounds int, f func(rounds int)) {
 	for rounds > 0 {

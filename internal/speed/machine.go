@@ -9,9 +9,10 @@ import (
 
 // Machine is what one thread, and all threads together, can do at most.
 type Machine struct {
-	Threads int
-	FMA     Peak // operations a second, two for a multiply-add
-	Reads   []Read
+	Threads  int
+	FMA      Peak // operations a second, two for a multiply-add
+	BFloat16 Peak // the same of products of bfloat16; 0 where they are not faster
+	Reads    []Read
 }
 
 // Peak is a limit for one thread and for all.
@@ -42,7 +43,7 @@ const trial = 250 * time.Millisecond
 
 // Measure takes about two seconds.
 func Measure(pool *parallel.Pool) Machine {
-	m := Machine{Threads: pool.Size(), FMA: FMAPeak(pool)}
+	m := Machine{Threads: pool.Size(), FMA: FMAPeak(pool), BFloat16: peak(pool, kernel.PairsPeak)}
 	for _, r := range readLevels {
 		m.Reads = append(m.Reads, measureRead(pool, r))
 	}
@@ -50,13 +51,16 @@ func Measure(pool *parallel.Pool) Machine {
 }
 
 // FMAPeak is how many operations a second multiply-adds that wait for nothing do.
-func FMAPeak(pool *parallel.Pool) (p Peak) {
+func FMAPeak(pool *parallel.Pool) Peak { return peak(pool, kernel.FMAPeak) }
+
+// peak measures what does about so many multiply-adds and returns its operations.
+func peak(pool *parallel.Pool, run func(multiplyAdds int) float64) (p Peak) {
 	const multiplyAdds = 1 << 24
-	p.One = best(func() float64 { return kernel.FMAPeak(multiplyAdds) })
+	p.One = best(func() float64 { return run(multiplyAdds) })
 	p.All = best(func() float64 {
 		var operations float64
 		pool.Run(func(worker int) {
-			if n := kernel.FMAPeak(multiplyAdds); worker == 0 {
+			if n := run(multiplyAdds); worker == 0 {
 				operations = n
 			}
 		})

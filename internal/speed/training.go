@@ -38,12 +38,15 @@ func (w Work) Tokens() int { return w.Batch * w.BPTT }
 // Operations is how many a token costs in training: six for every weight that
 // takes part in a product, two forward and four back.
 func (w Work) Operations() float64 {
-	gates := map[lm.Cell]int{lm.RNN: 1, lm.LSTM: 4, lm.LSTMNoG: 3, lm.GRU: 3}[w.Cell]
 	weights := w.Hidden * w.Vocab
 	for in, l := w.EmSize, 0; l < w.Layers; in, l = w.Hidden, l+1 {
-		weights += gates * w.Hidden * (in + w.Hidden)
+		weights += w.gates() * w.Hidden * (in + w.Hidden)
 	}
 	return 6 * float64(weights)
+}
+
+func (w Work) gates() int {
+	return map[lm.Cell]int{lm.RNN: 1, lm.LSTM: 4, lm.LSTMNoG: 3, lm.GRU: 3}[w.Cell]
 }
 
 // Training is what train.Run does at each step, with nothing around it.
@@ -132,6 +135,18 @@ func (t *Training) Steps(n int) []float64 {
 		seconds[i] = time.Since(start).Seconds()
 	}
 	return seconds
+}
+
+// Executed is how many operations a token of the last step really took: fewer than
+// Work.Operations where the first layer multiplied the rows of a small table once
+// each.
+func (t *Training) Executed() float64 {
+	w := t.work
+	if !t.tape.OfTable() {
+		return w.Operations()
+	}
+	saved := 1 - float64(w.Vocab)/float64(w.Tokens())
+	return w.Operations() - 6*saved*float64(w.gates()*w.Hidden*w.EmSize)
 }
 
 // draw fills a window with random ids, each target the input of the next step.

@@ -7,6 +7,7 @@ import (
 	"github.com/refrain-lm/refrain/internal/parallel"
 	"github.com/refrain-lm/refrain/internal/speed"
 	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/nn"
 )
 
 func tiny(cell lm.Cell) speed.Work {
@@ -30,6 +31,25 @@ func TestOperations(t *testing.T) {
 		}
 		if got := w.Operations(); got != 6*float64(weights) {
 			t.Errorf("%s: %g operations for %d weights, want %d", cell, got, weights, 6*weights)
+		}
+	}
+}
+
+// TestExecuted counts the products of a table instead of the window's where there
+// are many more rows than words.
+func TestExecuted(t *testing.T) {
+	w := tiny(lm.LSTM) // 20 rows, 30 words
+	for _, c := range []struct {
+		batch int
+		less  float64 // 6 operations for each of the first layer's input weights
+	}{{4, 0}, {40, 6 * 4 * 16 * 8 * (1 - 30./200)}} {
+		w.Batch = c.batch
+		training, err := speed.NewTraining(w, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := training.Executed(), w.Operations()-c.less; got != want {
+			t.Errorf("batch %d: %g operations executed, want %g", c.batch, got, want)
 		}
 	}
 }
@@ -76,6 +96,9 @@ func TestMachine(t *testing.T) {
 	m := speed.Measure(pool)
 	if m.FMA.One < 1e8 || m.FMA.All < 1e8 {
 		t.Errorf("multiply-adds: %g and %g a second", m.FMA.One, m.FMA.All)
+	}
+	if fast := nn.BFloat16IsFast(); fast != (m.BFloat16.One > m.FMA.One/2) || fast != (m.BFloat16.All > 0) {
+		t.Errorf("bfloat16 is fast: %v, and %g and %g a second beside %g of float32", fast, m.BFloat16.One, m.BFloat16.All, m.FMA.One)
 	}
 	for _, r := range m.Reads {
 		if r.One < 1e8 || r.All < 1e8 {

@@ -28,6 +28,7 @@ func pairs() {
 	}
 	pairColumns()
 	pairRows()
+	pairPeak()
 }
 
 // pairColumns rounds rows of a left operand.
@@ -102,6 +103,30 @@ func pairRows() {
 	ADDQ(dstStride, dst)
 	DECQ(left)
 	JNZ(LabelRef("pair"))
+	VZEROUPPER()
+	RET()
+}
+
+// pairPeak keeps twelve chains going, as fmaPeak does.
+func pairPeak() {
+	TEXT("pairPeakWide", NOSPLIT, "func(rounds int)")
+	Doc("pairPeakWide executes 24 multiply-adds of whole registers of words a round. rounds must be positive.")
+	n := Load(Param("rounds"), GP64())
+	factor := ZMM()
+	VBROADCASTSS(bits(0x3f003f00), factor) // a half twice: the sums stay below 2²⁴
+	var sums [12]reg.VecVirtual
+	for i := range sums {
+		sums[i] = ZMM()
+		VPXORD(sums[i], sums[i], sums[i])
+	}
+	Label("loop")
+	for range 2 {
+		for _, sum := range sums {
+			VFMADD231PS(factor, factor, sum)
+		}
+	}
+	DECQ(n)
+	JNZ(LabelRef("loop"))
 	VZEROUPPER()
 	RET()
 }
