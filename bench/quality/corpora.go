@@ -29,19 +29,25 @@ func (s settings) penn() (train, valid string) {
 	return filepath.Join(s.data, "ptb", "ptb.train.txt"), filepath.Join(s.data, "ptb", "ptb.valid.txt")
 }
 
-// shakespeare trains on the whole file, whose tail refrain keeps for
-// validation, and evaluates on the last 10 % of its bytes.
+// shakespeare trains on tinyshakespeare within a budget.
 func shakespeare(s settings) (string, error) {
-	file := filepath.Join(s.data, "tinyshakespeare", "input.txt")
-	text, err := os.ReadFile(file)
+	file, valid, err := s.tinyShakespeare()
 	if err != nil {
 		return "", err
 	}
-	valid := filepath.Join(s.program.dir, "last-tenth.txt")
-	if err := os.WriteFile(valid, text[len(text)*9/10:], 0o666); err != nil {
-		return "", err
-	}
 	return s.everySeed(valid, nats, append([]string{file, "--time", s.budget.String()}, s.extra...))
+}
+
+// tinyShakespeare is the whole file, whose tail refrain keeps for validation, and
+// the last 10 % of its bytes, to evaluate on.
+func (s settings) tinyShakespeare() (file, valid string, err error) {
+	file = filepath.Join(s.data, "tinyshakespeare", "input.txt")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "", "", err
+	}
+	valid = filepath.Join(s.program.dir, "last-tenth.txt")
+	return file, valid, os.WriteFile(valid, text[len(text)*9/10:], 0o666)
 }
 
 // measure is one column of an evaluation.
