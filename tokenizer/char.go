@@ -142,5 +142,8 @@ func mix(x uint64) uint64 {
 }
 
 // Fallback reports whether id is a byte that only spells characters outside the
-// vocabulary of a char tokenizer; ASCII bytes are characters themselves.
-func (t *Tokenizer) Fallback(id int32) bool { return t.Kind() == Char && id >= 0x80 && id < 0x100 }
+// vocabulary of a char tokenizer: one of several, or an ASCII character that the
+// training text has nowhere.
+func (t *Tokenizer) Fallback(id int32) bool {
+	return t.Kind() == Char && id >= 0 && id < 0x100 && (id >= utf8.RuneSelf || !t.chars.seen[id])
+}

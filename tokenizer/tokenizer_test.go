@@ -433,6 +433,21 @@ func TestNothingToLearn(t *testing.T) {
 	}
 }
 
+// What only spells unseen characters is no character of the text: neither the
+// bytes of several, nor ASCII that the text has nowhere.
+func TestFallback(t *testing.T) {
+	tok := train(t, tokenizer.Options{}, "naïve text\n")
+	for id := range int32(tok.Size()) {
+		want := id < 256 && (id >= 0x80 || !strings.ContainsRune("nave txt\n", rune(id)))
+		if got := tok.Fallback(id); got != want {
+			t.Errorf("Fallback(%d) = %v, want %v", id, got, want)
+		}
+	}
+	if tok := train(t, tokenizer.Options{Kind: tokenizer.Byte}, "text"); tok.Fallback(0) || tok.Fallback(200) {
+		t.Error("kind byte has no fallback")
+	}
+}
+
 // Noise comes about once in 8,192 characters, is never in the vocabulary, and
 // taking it out leaves the text.
 func TestCharNoise(t *testing.T) {
