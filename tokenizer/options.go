@@ -85,7 +85,7 @@ func (o Options) Validate() error {
 	switch o.Kind {
 	case Byte:
 		if o.MinCount > 1 || o.VocabSize != 0 || o.Lower || o.Normalize != "" {
-			add("kind byte keeps every byte: drop minimum count, vocabulary size, lower case and normalisation, or use char")
+			add("kind byte keeps every byte: drop minimum count, vocabulary size, lower case and normalisation, or take kind char")
 		}
 	case Keras:
 		if o != (Options{Kind: Keras}) {
@@ -97,7 +97,7 @@ func (o Options) Validate() error {
 			least = firstWord + 1
 		}
 		if o.VocabSize != 0 && (o.VocabSize < least || o.VocabSize > maxVocab) {
-			add("vocabulary size %d is not in %d…%d", o.VocabSize, least, maxVocab)
+			add("vocabulary size %d is not from %d to %d", o.VocabSize, least, maxVocab)
 		}
 		if o.MinCount < 0 {
 			add("minimum count %d is negative", o.MinCount)

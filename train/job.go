@@ -184,7 +184,7 @@ func (j *Job) prepare(ctx context.Context, in Input, on func(Event)) error {
 	if s.Time > 0 {
 		on(Event{Kind: EventPilot, Time: time.Now()})
 		j.deadline = in.Started.Add(s.Time)
-		if err := p.fitTime(j.ids.Train(), j.deadline); err != nil {
+		if err := p.fitTime(ctx, j.ids.Train(), j.deadline); err != nil {
 			return err
 		}
 	} else {
@@ -226,6 +226,9 @@ func (j *Job) checkLengths() error {
 	if need := int64(s.BatchSize)*int64(s.BPTT) + int64(s.BatchSize); p.Data.Train.Tokens < need {
 		return fmt.Errorf("the training text is %d %ss, one step of %dx%d needs %d; give more text, or --bptt 8 --batch-size 1",
 			p.Data.Train.Tokens, unit, s.BatchSize, s.BPTT, need)
+	}
+	if p.Data.Valid.Tokens < 2 {
+		return fmt.Errorf("the validation part is %d %s, too short to predict anything; give more text or --valid FILE", p.Data.Valid.Tokens, unit)
 	}
 	if p.Data.Valid.Tokens <= int64(s.BPTT) {
 		return fmt.Errorf("the validation part is %d %ss, a window is %d; give more text, --valid FILE, or --bptt %d --batch-size 1",
@@ -315,7 +318,7 @@ func (j *Job) resume(ctx context.Context, s Settings, started time.Time, on func
 	if err != nil {
 		return err
 	}
-	changed, err := j.newPhase(s, last.Run, started)
+	changed, err := j.newPhase(ctx, s, last.Run, started)
 	if err != nil {
 		return err
 	}
@@ -413,7 +416,7 @@ func (j *Job) reopen(list []data.SourceInfo, o data.ReadOptions) ([]data.Source,
 }
 
 // newPhase begins a new phase if a budget was given or a setting differs.
-func (j *Job) newPhase(s Settings, at RunState, started time.Time) (bool, error) {
+func (j *Job) newPhase(ctx context.Context, s Settings, at RunState, started time.Time) (bool, error) {
 	p := &j.plan
 	if s.Given("threads") {
 		p.Settings.Threads = s.Threads // changes no bit, so it is no change
@@ -428,7 +431,7 @@ func (j *Job) newPhase(s Settings, at RunState, started time.Time) (bool, error)
 	p.Earlier = append(p.Earlier, Phase{From: p.From, Steps: at.Steps, Settings: p.Settings, Replans: p.Replans})
 	remaining := p.lastSteps() - at.Step
 	p.Settings, p.Replans, p.From = next, []Replan{}, at.Step
-	return true, j.planPhase(s, remaining, started)
+	return true, j.planPhase(ctx, s, remaining, started)
 }
 
 // amended is s with what more asks for; what s had already decided stays.
@@ -469,7 +472,7 @@ func (s Settings) amended(more Settings) (next Settings, changed bool, err error
 }
 
 // planPhase sets the steps of a phase that goes on from p.From.
-func (j *Job) planPhase(s Settings, remaining int64, started time.Time) error {
+func (j *Job) planPhase(ctx context.Context, s Settings, remaining int64, started time.Time) error {
 	p := &j.plan
 	if err := p.Settings.choosePrecision(); err != nil {
 		return err
@@ -478,7 +481,7 @@ func (j *Job) planPhase(s Settings, remaining int64, started time.Time) error {
 	switch {
 	case s.Given("time"):
 		j.deadline = started.Add(s.Time)
-		if err := p.fitTime(j.ids.Train(), j.deadline); err != nil {
+		if err := p.fitTime(ctx, j.ids.Train(), j.deadline); err != nil {
 			return err
 		}
 	case s.Given("steps"):

@@ -240,6 +240,9 @@ func TestPrepareRefuses(t *testing.T) {
 		{"relu lstm", book, "", settings(t, "nonlinearity=relu"), "--cell rnn"},
 		{"one bias after", book, "", settings(t, "cell=gru", "bias=one", "gru-reset=after"), "before"},
 		{"too large", book, "", settings(t, "steps=2", "nhid=200000"), "memory"},
+		{"too large to be timed", book, "", settings(t, "time=5s", "nhid=200000"), "memory"},
+		{"bytes in lower case", book, "", settings(t, "steps=2", "tokenizer=byte", "lower=true"), "--tokenizer byte: "},
+		{"far too wide", book, "", settings(t, "steps=2", "emsize=100000000"), "--emsize 100000000: outside [1, 1048576)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := c.out
@@ -257,6 +260,21 @@ func TestPrepareRefuses(t *testing.T) {
 				t.Errorf("%s was left behind", out)
 			}
 		})
+	}
+}
+
+// TestStoppedWhileMeasuring: a stop is heeded before there is anything to save.
+func TestStoppedWhileMeasuring(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancel(context.Background())
+	in := train.Input{Sources: sources(t, write(t, dir, "book.txt", prose(100))), Out: filepath.Join(dir, "out")}
+	_, err := train.Prepare(ctx, settings(t, "time=10m"), in, func(e train.Event) {
+		if e.Kind == train.EventPilot {
+			cancel()
+		}
+	})
+	if !errors.Is(err, train.ErrStopped) {
+		t.Errorf("error %v, want ErrStopped", err)
 	}
 }
 

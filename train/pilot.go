@@ -1,6 +1,8 @@
 package train
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -16,7 +18,12 @@ import (
 // pilot trains a model of cfg with the plan's batch for about the given time
 // and returns its tokens a second: of the fastest third of its steps, since a burst
 // of other work on the machine should not shrink the plan, and of all.
-func (p *Plan) pilot(cfg lm.Config, train data.Reader, spend time.Duration) (fast, mean float64, err error) {
+func (p *Plan) pilot(ctx context.Context, cfg lm.Config, train data.Reader, spend time.Duration) (fast, mean float64, err error) {
+	tried := *p
+	tried.Model, tried.Params = cfg, cfg.Params()
+	if err := errors.Join(cfg.Validate(), tried.checkMemory()); err != nil {
+		return 0, 0, err
+	}
 	s := p.Settings
 	m, err := lm.New(cfg, s.initConfig(), s.Seed)
 	if err != nil {
@@ -38,21 +45,25 @@ func (p *Plan) pilot(cfg lm.Config, train data.Reader, spend time.Duration) (fas
 	}
 	t.state = m.NewState(s.BatchSize)
 	t.m.Refresh(t.pool, true)
-	return t.clock(spend)
+	return t.clock(ctx, spend)
 }
 
-// clock steps until spend is over; at least three steps.
-func (t *trainer) clock(spend time.Duration) (fast, mean float64, err error) {
+// clock steps until spend is over and three steps are measured, or no longer than
+// four times that where steps are very slow.
+func (t *trainer) clock(ctx context.Context, spend time.Duration) (fast, mean float64, err error) {
 	var times []time.Duration
-	if err := t.step(); err != nil { // the first step warms caches and buffers
-		return 0, 0, err
-	}
-	for begin := time.Now(); len(times) < 3 || time.Since(begin) < spend; {
+	for begin, over := time.Now(), time.Duration(0); over < spend || len(times) < 4 && over < 4*spend; over = time.Since(begin) {
+		if ctx.Err() != nil {
+			return 0, 0, ErrStopped
+		}
 		at := time.Now()
 		if err := t.step(); err != nil {
 			return 0, 0, err
 		}
 		times = append(times, time.Since(at))
+	}
+	if len(times) > 1 {
+		times = times[1:] // the first step warms caches and buffers
 	}
 	rate := func(times []time.Duration) float64 {
 		var sum time.Duration
@@ -67,7 +78,7 @@ func (t *trainer) clock(spend time.Duration) (fast, mean float64, err error) {
 
 // fitTime chooses the model and the number of steps for the time that is left
 // until deadline.
-func (p *Plan) fitTime(train data.Reader, deadline time.Time) error {
+func (p *Plan) fitTime(ctx context.Context, train data.Reader, deadline time.Time) error {
 	s := &p.Settings
 	total := s.Time
 	probe := *s
@@ -77,7 +88,7 @@ func (p *Plan) fitTime(train data.Reader, deadline time.Time) error {
 	if s.Tokenizer == "word" {
 		probe.choose("tied", "true")
 	}
-	rate, _, err := p.pilot(probe.ModelConfig(p.Model.Vocab), train, min(total/60, 2*time.Second))
+	rate, _, err := p.pilot(ctx, probe.ModelConfig(p.Model.Vocab), train, min(total/60, 2*time.Second))
 	if err != nil {
 		return err
 	}
@@ -88,7 +99,7 @@ func (p *Plan) fitTime(train data.Reader, deadline time.Time) error {
 	perToken := 6 * float64(s.ModelConfig(p.Model.Vocab).MultiplyAdds())
 	s.chooseLearning(ops / perToken / float64(max(1, p.Data.Train.Tokens)))
 	p.Model = s.ModelConfig(p.Model.Vocab)
-	if p.Rate, p.MeanRate, err = p.pilot(p.Model, train, min(total/30, 4*time.Second)); err != nil {
+	if p.Rate, p.MeanRate, err = p.pilot(ctx, p.Model, train, min(total/30, 4*time.Second)); err != nil {
 		return err
 	}
 	const spent = 0.95 // of the time goes into steps; the rest into validating and saving

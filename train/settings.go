@@ -1,9 +1,11 @@
 package train
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -360,6 +362,9 @@ func (s Settings) Validate() error {
 	oneOf("cooldown-shape", s.CoolShape, "linear", "sqrt")
 	oneOf("loss", s.Loss, "mean", "sum")
 	oneOf("precision", s.Precision, "auto", "float32", "bfloat16")
+	if err := s.TokenizerOptions().Validate(); err != nil && len(errs) == 0 {
+		bad("--tokenizer %s: %s", cmp.Or(s.Tokenizer, "char"), strings.TrimPrefix(err.Error(), "tokenizer: "))
+	}
 	if n := len(given(s, "time", "epochs", "steps")); n > 1 {
 		bad("%s: give one budget only", strings.Join(given(s, "time", "epochs", "steps"), " and "))
 	}
@@ -437,9 +442,17 @@ func (s Settings) validateRanges(bad func(string, ...any)) {
 		{"forget-bias", s.ForgetBias, -100, 100}, {"chrono", s.Chrono, 0, 1e9},
 	} {
 		if s.Given(c.name) && !(c.v >= c.min && c.v < c.max) {
-			bad("--%s %v: outside [%v, %v)", c.name, c.v, c.min, c.max)
+			bad("--%s %s: outside [%s, %s)", c.name, plain(c.v), plain(c.min), plain(c.max))
 		}
 	}
+}
+
+// plain writes whole numbers without an exponent.
+func plain(v float64) string {
+	if v == math.Trunc(v) && math.Abs(v) < 1e16 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', -1, 64)
 }
 
 func given(s Settings, names ...string) []string {

@@ -44,6 +44,7 @@ func TestBadTexts(t *testing.T) {
 	write(t, "empty.txt", "")
 	write(t, "zero.bin", strings.Repeat("abc\x00\x01\x02def", 50))
 	write(t, "one.txt", "one line and no more")
+	write(t, "letter.txt", "x")
 	write(t, "song.txt", smallText())
 	write(t, "little.txt", "short\n")
 	var words strings.Builder
@@ -78,6 +79,8 @@ func TestBadTexts(t *testing.T) {
 		{"text shorter than a step", "train song.txt --bptt 5000 --batch-size 50 --steps 5", "the training text is", "--batch-size 1"},
 		{"vocabulary too large for memory", "train words.txt --tokenizer word --emsize 1000000 --steps 5", "LSTM ", "this machine has"},
 		{"layers too large for memory", "train song.txt --nhid 500000 --steps 5", "LSTM ", "this machine has"},
+		{"layers too large for memory, before they are timed", "train song.txt --nhid 500000 --time 5s", "LSTM ", "this machine has"},
+		{"one character validates", "train song.txt --valid letter.txt --steps 5", "the validation part is 1 char,", "give more text"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			fails(t, refrain(t, nil, "", append(strings.Fields(test.args), "-q")...), 1, test.begins, test.says)
