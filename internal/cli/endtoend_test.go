@@ -76,8 +76,21 @@ func TestTrainTells(t *testing.T) {
 			t.Errorf("stderr lacks %q:\n%s", want, r.err)
 		}
 	}
+	if n := strings.Count(r.err, "\n\n  | "); n != 2 {
+		t.Errorf("%d samples, want 3 with an empty line between them:\n%s", n+1, r.err)
+	}
 	if strings.Contains(r.err, "speed") {
 		t.Error("a run by steps measured its speed")
+	}
+}
+
+func TestTrainSaysThatItStoppedEarly(t *testing.T) {
+	t.Chdir(t.TempDir())
+	write(t, "song.txt", smallText())
+	args := "train song.txt --steps 500 --nhid 8 --batch-size 8 --bptt 40 --valid-every 5 --patience 1 --lr 1e-12"
+	r := refrain(t, nil, "", strings.Fields(args)...)
+	if want := " of 500: no better validation in 1 (--patience)\n"; r.status != 0 || !strings.Contains(r.err, "\nstopped early at step ") || !strings.Contains(r.err, want) {
+		t.Errorf("status %d, stderr lacks %q:\n%s", r.status, want, r.err)
 	}
 }
 

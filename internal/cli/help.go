@@ -159,7 +159,7 @@ func flagColumns(f *pflag.Flag) (head, usage, def string) {
 	if shown := f.Annotations["default"]; len(shown) > 0 {
 		def = shown[0]
 	}
-	if f.Value.Type() == "stringSlice" {
+	if t := f.Value.Type(); t == "stringSlice" || t == "stringArray" {
 		def = strings.Trim(def, "[]")
 	}
 	if f.NoOptDefVal != "" && def == "false" {

@@ -182,6 +182,9 @@ func TestPages(t *testing.T) {
 			if r.status != 0 || r.err != "" || !strings.Contains(r.out, "  refrain "+verb) {
 				t.Errorf("%v: status %d, stderr %q, stdout %q", args, r.status, r.err, r.out)
 			}
+			if strings.Contains(r.out, "[[") || strings.Contains(r.out, "[]") {
+				t.Errorf("%v: an empty default in %q", args, r.out)
+			}
 			for _, line := range strings.Split(r.out, "\n") {
 				if len(line) > 80 && !strings.HasPrefix(line, "  refrain") {
 					t.Errorf("%v: line of %d columns: %q", args, len(line), line)
