@@ -12,3 +12,6 @@ var (
 	PrepareOn = prepareOn
 	ResumeOn  = resumeOn
 )
+
+// Activations is the plan's estimate, to be measured.
+var Activations = activations

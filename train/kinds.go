@@ -127,16 +127,39 @@ func (s *Settings) chooseTransformer(want float64) {
 // activations counts the numbers that a window keeps of each token.
 func activations(c lm.Config) int64 {
 	e, h, layers := int64(c.EmSize), int64(c.Hidden), int64(c.Layers)
-	act := e*3 + layers*h*10
-	switch {
-	case c.Kind == lm.KindFFN:
-		act += 2 * int64(c.Order-1) * e
-	case c.Kind == lm.KindTransformer:
-		act = e*3 + layers*(20*h+3*int64(c.Feedforward)+int64(c.Heads*(c.Context+48)))
-	case c.Norm != lm.NoNorm:
-		act *= 3
+	switch c.Kind {
+	case lm.KindFFN:
+		return e*3 + layers*h*10 + 2*int64(c.Order-1)*e
+	case lm.KindTransformer:
+		return e*3 + layers*(25*h+3*int64(c.Feedforward)+int64(c.Heads*(c.Context+48)))
 	}
-	return act
+	return e*3 + layers*h*keptUnits(c)
+}
+
+// keptUnits counts the numbers that a recurrent layer keeps of each of its units
+// and tokens: sums of the gates, states and their gradients, and what dropout,
+// residual connections and normalisation add.
+func keptUnits(c lm.Config) int64 {
+	kept, gates := int64(4), int64(1)
+	switch c.Cell {
+	case lm.LSTM:
+		kept, gates = 9, 4
+	case lm.LSTMNoG, lm.GRU:
+		kept, gates = 7, 3
+	}
+	if c.DropoutInput+c.DropoutLayer+c.DropoutOutput > 0 {
+		kept += 2
+	}
+	if c.Residual {
+		kept++
+	}
+	switch c.Norm {
+	case lm.BatchNorm: // its output, and what it was before scaling
+		kept += 2
+	case lm.LayerNorm, lm.RecurrentBatchNorm: // the same of both products, and their gradients
+		kept += 4 * gates
+	}
+	return kept
 }
 
 // stateOf counts the numbers that one lane carries from window to window.
