@@ -4,7 +4,6 @@ import (
 	"context"
 	"math/rand/v2"
 	"runtime"
-	"slices"
 	"time"
 
 	"github.com/refrain-lm/refrain/data"
@@ -15,7 +14,8 @@ import (
 )
 
 const (
-	pilotSteps = 3
+	pilotSteps = 3                     // on text
+	pilotTime  = 20 * time.Millisecond // on each task, and the step under way
 	leastSteps = 20
 	usable     = 0.85 // of a budget: what is left is for a machine that slows down
 )
@@ -47,18 +47,19 @@ func Fit(ctx context.Context, c *Corpus, s Settings, budget time.Duration) (Sett
 		fixed += looks
 		variable += step * float64(s.Steps)
 	}
-	middle := slices.Sorted(slices.Values(s.Lags))[len(s.Lags)/2]
-	for _, name := range s.TaskVariants {
-		v, _ := ParseVariant(name)
-		row, err := timeTask(ctx, v, middle, s)
+	jobs, err := s.jobs()
+	if err != nil {
+		return s, err
+	}
+	for _, j := range jobs {
+		if j.seed != s.Seed {
+			continue // takes as long as the first
+		}
+		step, err := j.time(ctx, s)
 		if err != nil {
 			return s, err
 		}
-		for _, task := range s.Tasks {
-			for _, lag := range s.Lags {
-				variable += row * float64((Task{task, lag}).steps()) * float64(s.TaskSteps) * float64(s.Seeds)
-			}
-		}
+		variable += step * float64(j.task.Most(s.TaskSteps)) * float64(s.Seeds)
 	}
 	workers := float64(s.Threads)
 	if workers < 1 {
@@ -92,10 +93,9 @@ func timeText(ctx context.Context, c *Corpus, v Variant, s Settings) (looks, ste
 	return looks, time.Since(began).Seconds() / pilotSteps, err
 }
 
-// timeTask measures, in seconds, one step of time in one step of training.
-func timeTask(ctx context.Context, v Variant, lag int, s Settings) (float64, error) {
-	task := Task{Adding, lag}
-	n, err := newNet(task, v, s.Hidden, s.Seed)
+// time measures, in seconds, one step of training on the task.
+func (j job) time(ctx context.Context, s Settings) (float64, error) {
+	n, err := newNet(j.task, j.variant, j.task.units(s.Hidden), j.seed)
 	if err != nil {
 		return 0, err
 	}
@@ -104,9 +104,12 @@ func timeTask(ctx context.Context, v Variant, lag int, s Settings) (float64, err
 	if err != nil {
 		return 0, err
 	}
-	began := time.Now()
-	for range pilotSteps {
-		n.update(task.batch(rand.New(rand.NewPCG(1, 1)), s.Batch), opt, params, v, 0)
+	b := j.task.batch(rand.New(rand.NewPCG(1, 1)), s.Batch)
+	n.update(b, opt, params, j.variant, 0) // makes the buffers
+	steps, began := 0, time.Now()
+	for took := time.Duration(0); took < pilotTime; took = time.Since(began) {
+		n.update(b, opt, params, j.variant, 0)
+		steps++
 	}
-	return time.Since(began).Seconds() / pilotSteps / float64(task.steps()), ctx.Err()
+	return time.Since(began).Seconds() / float64(steps), ctx.Err()
 }

@@ -1,9 +1,11 @@
 package lab
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,13 +48,22 @@ func Run(ctx context.Context, c *Corpus, s Settings, on func(Event)) (Result, er
 		return res, err
 	}
 	res.Tasks = make([]TaskRun, len(jobs))
+	return res, s.each(ctx, append(todo, taskWork(jobs, s, res.Tasks)...), on)
+}
+
+// taskWork begins with what takes longest, so that in the end no worker waits for
+// another.
+func taskWork(jobs []job, s Settings, into []TaskRun) []work {
+	var todo []work
 	for i, j := range jobs {
-		todo = append(todo, work{float64(s.TaskSteps) * float64(j.task.steps()) * layersOf(j.variant), func(ctx context.Context) (told string, err error) {
-			res.Tasks[i], err = j.solve(ctx, s)
-			return res.Tasks[i].String(), err
+		cost := float64(j.task.Most(s.TaskSteps)) * float64(j.task.steps()) * float64(j.task.units(s.Hidden)) / float64(s.Hidden) * layersOf(j.variant)
+		todo = append(todo, work{cost, func(ctx context.Context) (told string, err error) {
+			into[i], err = j.solve(ctx, s)
+			return into[i].String(), err
 		}})
 	}
-	return res, s.each(ctx, todo, on)
+	slices.SortStableFunc(todo, func(a, b work) int { return cmp.Compare(b.cost, a.cost) })
+	return todo
 }
 
 func textWork(c *Corpus, s Settings, into []TextRun) []work {

@@ -48,7 +48,7 @@ func TestParseVariant(t *testing.T) {
 // the symbol was shown; the plain cell, whose gradient is gone by then, guesses.
 func TestLongRecall(t *testing.T) {
 	res, err := lab.Run(context.Background(), nil, lab.Settings{
-		Tasks: []string{lab.Recall}, Lags: []int{100}, TaskVariants: []string{"rnn+clip", "lstm+clip+forget=5"}, TaskSteps: 400, Hidden: 24,
+		Tasks: []string{lab.Recall}, Lags: []int{100}, TaskVariants: []string{"rnn+clip", "lstm+clip+forget=5"}, TaskSteps: 400, TaskLR: 0.003, Hidden: 24,
 	}, nil)
 	if err != nil {
 		t.Fatal(err)

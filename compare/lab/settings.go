@@ -14,13 +14,14 @@ type Settings struct {
 	Variants     []string `json:"variants"`      // on text; none: TextVariants of DefaultCells
 	Tasks        []string `json:"tasks"`         // none: all; the word "none": none
 	TaskVariants []string `json:"task_variants"` // on tasks; none: TaskVariants of DefaultCells
-	Lags         []int    `json:"lags"`          // of tasks; none: 10, 30 and 100
+	Lags         []int    `json:"lags"`          // of tasks; none: 10, 100 and 1,000
 	Steps        int64    `json:"steps"`         // of each run on text; 0: 400
-	TaskSteps    int64    `json:"task_steps"`    // most steps of each run on a task; 0: 1,000
-	Hidden       int      `json:"nhid"`          // units a layer; 0: 48
+	TaskSteps    int64    `json:"task_steps"`    // most steps of each run on a task, fewer of long ones (Task.Most); 0: 2,000
+	Hidden       int      `json:"nhid"`          // units a layer, twice as many for copying; 0: 48
 	Window       int      `json:"bptt"`          // T on text, tokens; 0: 64
 	Batch        int      `json:"batch_size"`    // lanes, and sequences a step; 0: 32
-	LR           float64  `json:"lr"`            // of Adam, constant; 0: 0.003
+	LR           float64  `json:"lr"`            // of Adam on text, constant; 0: 0.003
+	TaskLR       float64  `json:"task_lr"`       // of Adam on tasks, constant; 0: 0.01
 	Seed         uint64   `json:"seed"`          // the first; 0: 1
 	Seeds        int      `json:"seeds"`         // runs on each task; 0: 1
 	Threads      int      `json:"threads"`       // runs side by side; 0: all cores; changes no bit
@@ -44,14 +45,15 @@ func (s Settings) WithDefaults() Settings {
 		s.TaskVariants = TaskVariants(DefaultCells())
 	}
 	if len(s.Lags) == 0 {
-		s.Lags = []int{10, 30, 100}
+		s.Lags = []int{10, 100, 1000}
 	}
 	set(&s.Steps, 400)
-	set(&s.TaskSteps, 1000)
+	set(&s.TaskSteps, 2000)
 	set(&s.Hidden, 48)
 	set(&s.Window, 64)
 	set(&s.Batch, 32)
 	set(&s.LR, 0.003)
+	set(&s.TaskLR, 0.01)
 	set(&s.Seed, 1)
 	set(&s.Seeds, 1)
 	return s
@@ -96,7 +98,7 @@ func (s Settings) Validate() error {
 		v, min, max float64
 	}{
 		{"steps", float64(s.Steps), 2, 1e9}, {"task-steps", float64(s.TaskSteps), 2, 1e9}, {"nhid", float64(s.Hidden), 1, 1 << 14},
-		{"bptt", float64(s.Window), 2, 1 << 14}, {"batch-size", float64(s.Batch), 2, 1 << 14}, {"lr", s.LR, 1e-12, 100},
+		{"bptt", float64(s.Window), 2, 1 << 14}, {"batch-size", float64(s.Batch), 2, 1 << 14}, {"lr", s.LR, 1e-12, 100}, {"task-lr", s.TaskLR, 1e-12, 100},
 		{"seeds", float64(s.Seeds), 1, 1000}, {"threads", float64(s.Threads), 0, 4096},
 	} {
 		if !(c.v >= c.min && c.v <= c.max) {

@@ -26,12 +26,12 @@ type job struct {
 // solve trains until the task is solved or the steps are used up.
 func (j job) solve(ctx context.Context, s Settings) (TaskRun, error) {
 	out := TaskRun{Task: j.task, Variant: j.variant.Name, Seed: j.seed, Best: compare.Number(math.Inf(1))}
-	n, err := newNet(j.task, j.variant, s.Hidden, j.seed)
+	n, err := newNet(j.task, j.variant, j.task.units(s.Hidden), j.seed)
 	if err != nil {
 		return out, err
 	}
 	params := n.slices()
-	config, rate := j.variant.optimizer(s.LR)
+	config, rate := j.variant.optimizer(s.TaskLR)
 	opt, err := optim.New(config, params)
 	if err != nil {
 		return out, err
@@ -40,8 +40,8 @@ func (j job) solve(ctx context.Context, s Settings) (TaskRun, error) {
 	fresh := j.task.batch(rand.New(rand.NewPCG(^j.seed, uint64(j.task.Lag))), freshLanes)
 	out.mark(0, n.loss(fresh, false))
 	j.look(n, &out, "start")
-	clipped := 0
-	for out.Steps < s.TaskSteps && !out.Solved && ctx.Err() == nil {
+	clipped, most := 0, j.task.Most(s.TaskSteps)
+	for out.Steps < most && !out.Solved && ctx.Err() == nil {
 		_, norm := n.update(j.task.batch(r, s.Batch), opt, params, j.variant, rate)
 		out.Steps++
 		if math.IsNaN(norm) || math.IsInf(norm, 0) {
@@ -52,11 +52,11 @@ func (j job) solve(ctx context.Context, s Settings) (TaskRun, error) {
 		if j.variant.Clip > 0 && norm > j.variant.Clip {
 			clipped++
 		}
-		if out.Steps%max(1, s.TaskSteps/marks) == 0 || out.Steps == s.TaskSteps {
+		if out.Steps%max(1, most/marks) == 0 || out.Steps == most {
 			out.mark(out.Steps, n.loss(fresh, false))
 			out.Solved = out.Loss < solvedBelow
 		}
-		if out.Steps == s.TaskSteps/2 {
+		if out.Steps == most/2 {
 			j.look(n, &out, "half")
 		}
 	}

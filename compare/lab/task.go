@@ -50,6 +50,26 @@ func (t Task) steps() int {
 	return t.Lag
 }
 
+// unhurried is the longest sequence, in steps of time, whose runs get all the steps
+// that they may make.
+const unhurried = 200
+
+// Most is how many of so many steps of training a run on the task may make: of
+// sequences longer than 200 fewer in proportion, so that no run reads more than
+// 200 steps of time a step of training, on average.
+func (t Task) Most(steps int64) int64 {
+	return max(1, steps*unhurried/int64(max(unhurried, t.steps())))
+}
+
+// units is the width of a network for the task: ten symbols out of eight are 30
+// bits, which take more units than one symbol or a sum.
+func (t Task) units(hidden int) int {
+	if t.Name == Copy {
+		return 2 * hidden
+	}
+	return hidden
+}
+
 // in is the width of the input: one of a symbol's kind, or number and mark.
 func (t Task) in() int {
 	switch t.Name {

@@ -162,20 +162,26 @@ func (b *browser) load(r compare.Result) report.Document {
 	if err := report.Write(dir, r, report.Options{Timings: true}); err != nil {
 		b.t.Fatal(err)
 	}
+	var d report.Document
+	b.visit(dir, &d)
+	return d
+}
+
+// visit opens the page in dir, and reads its report.json.
+func (b *browser) visit(dir string, document any) {
+	b.t.Helper()
 	url := "file://" + filepath.Join(dir, "report.html")
 	b.heard.mu.Lock()
 	b.heard.url = url
 	b.heard.mu.Unlock()
 	b.do(chromedp.Navigate(url))
 	text, err := os.ReadFile(filepath.Join(dir, "report.json"))
+	if err == nil {
+		err = json.Unmarshal(text, document)
+	}
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	var d report.Document
-	if err := json.Unmarshal(text, &d); err != nil {
-		b.t.Fatal(err)
-	}
-	return d
 }
 
 func (b *browser) width(w int64) {
@@ -217,82 +223,22 @@ func TestPageInBrowser(t *testing.T) {
 	b.width(1280)
 	d := b.load(plausible(6))
 
-	t.Run("offline, silent, complete", func(t *testing.T) {
-		b := b.in(t)
-		with := ask[string](b, "checks.counts()")
-		b.scripts(true)
-		b.do(chromedp.Reload())
-		b.scripts(false)
-		if without := ask[string](b, "checks.counts()"); with != without {
-			t.Errorf("without scripts %s, with them %s", without, with)
-		}
-		b.do(chromedp.Reload())
-		b.silent()
-	})
-	t.Run("headings, names, marks, values", func(t *testing.T) {
-		b := b.in(t)
-		want := []string{"H1 Language models of shakespeare.txt on equal terms"}
-		for i, q := range questions {
-			want = append(want, fmt.Sprintf("H2 %d. %s", i+1, q))
-		}
-		if got := ask[[]string](b, "checks.headings()"); !slices.Equal(got, want) {
-			t.Errorf("headings %q", got)
-		}
-		b.none("figures", "checks.svgs()")
-		b.none("values", "checks.values()")
-	})
-	t.Run("prose equals JSON", func(t *testing.T) {
-		b := b.in(t)
-		numbers := ask[[][3]string](b, "checks.numbers()")
-		if len(numbers) < 30 {
-			t.Errorf("only %d numbers in the prose", len(numbers))
-		}
-		sameAsJSON(t, d, numbers)
-	})
-	for _, width := range []int64{360, 768, 1280} {
-		t.Run(fmt.Sprintf("%d pixels", width), func(t *testing.T) {
-			b := b.in(t)
-			b.width(width)
-			b.none("layout", "checks.layout()")
-			b.keepPicture(fmt.Sprintf("light-%d.png", width))
-		})
+	want := []string{"H1 Language models of shakespeare.txt on equal terms"}
+	for i, q := range questions {
+		want = append(want, fmt.Sprintf("H2 %d. %s", i+1, q))
 	}
-	for name, features := range map[string][]string{
-		"light": {"prefers-color-scheme", "light"}, "dark": {"prefers-color-scheme", "dark"},
-		"forced": {"forced-colors", "active"}, "forced dark": {"forced-colors", "active", "prefers-color-scheme", "dark"},
-	} {
-		t.Run("contrast, "+name, func(t *testing.T) {
-			b := b.in(t)
-			b.width(1280)
-			b.media("screen", features...)
-			b.none("contrast", "checks.contrast()")
-			b.keepPicture(name + "-1280.png")
-			b.width(360)
-			b.none("contrast", "checks.contrast()")
-			b.keepPicture(name + "-360.png")
-		})
-	}
-	t.Run("paper", func(t *testing.T) {
+	b.checklist(d, want, 30, "")
+	t.Run("keys", func(t *testing.T) {
 		b := b.in(t)
-		b.media("print", "prefers-color-scheme", "dark")
-		b.width(673) // A4 less margins of 16 mm
-		b.none("paper", "checks.paper()")
-		b.none("contrast", "checks.contrast()")
-		b.keepPicture("print.png")
-		b.media("", "prefers-color-scheme", "dark")
-		yes := true
-		pdf := call(b, page.PrintToPDF, page.PrintToPDFParams{PreferCSSPageSize: &yes, PrintBackground: &yes}).Data
-		if !strings.HasPrefix(string(pdf), "%PDF-") {
-			t.Error("no PDF came out")
+		b.keys()
+		b.do(chromedp.Focus(chromedp.CSS("#f-loss")), chromedp.KeyEvent(kb.ArrowRight))
+		const read = "document.querySelector('#f-loss output').textContent"
+		first := ask[string](b, read)
+		b.do(chromedp.KeyEvent(kb.ArrowRight))
+		if second := ask[string](b, read); !strings.HasPrefix(first, "LSTM") || first == second {
+			t.Errorf("arrows read %q, then %q", first, second)
 		}
-		if *keep != "" {
-			if err := os.WriteFile(filepath.Join(*keep, "report.pdf"), pdf, 0o666); err != nil {
-				t.Fatal(err)
-			}
-		}
-		b.media("")
 	})
-	t.Run("keys", func(t *testing.T) { b.in(t).keys() })
 	t.Run("crowded", func(t *testing.T) {
 		b := b.in(t)
 		b.load(crowded())
@@ -318,6 +264,83 @@ func TestPageInBrowser(t *testing.T) {
 		b.none("contrast", "checks.contrast()")
 		b.keepPicture("hostile-360.png")
 		b.silent()
+	})
+}
+
+// checklist goes through what every page must pass, whatever it is about: its
+// headings, and at least so many numbers in its prose. Pictures are kept under names
+// that begin with prefix.
+func (b *browser) checklist(document any, headings []string, leastNumbers int, prefix string) {
+	b.t.Run("offline, silent, complete", func(t *testing.T) {
+		b := b.in(t)
+		with := ask[string](b, "checks.counts()")
+		b.scripts(true)
+		b.do(chromedp.Reload())
+		b.scripts(false)
+		if without := ask[string](b, "checks.counts()"); with != without {
+			t.Errorf("without scripts %s, with them %s", without, with)
+		}
+		b.do(chromedp.Reload())
+		b.silent()
+	})
+	b.t.Run("headings, names, marks, values", func(t *testing.T) {
+		b := b.in(t)
+		if got := ask[[]string](b, "checks.headings()"); !slices.Equal(got, headings) {
+			t.Errorf("headings %q", got)
+		}
+		b.none("figures", "checks.svgs()")
+		b.none("values", "checks.values()")
+	})
+	b.t.Run("prose equals JSON", func(t *testing.T) {
+		b := b.in(t)
+		numbers := ask[[][3]string](b, "checks.numbers()")
+		if len(numbers) < leastNumbers {
+			t.Errorf("only %d numbers in the prose", len(numbers))
+		}
+		sameAsJSON(t, document, numbers)
+	})
+	for _, width := range []int64{360, 768, 1280} {
+		b.t.Run(fmt.Sprintf("%d pixels", width), func(t *testing.T) {
+			b := b.in(t)
+			b.width(width)
+			b.none("layout", "checks.layout()")
+			b.keepPicture(prefix + fmt.Sprintf("light-%d.png", width))
+		})
+	}
+	for name, features := range map[string][]string{
+		"light": {"prefers-color-scheme", "light"}, "dark": {"prefers-color-scheme", "dark"},
+		"forced": {"forced-colors", "active"}, "forced dark": {"forced-colors", "active", "prefers-color-scheme", "dark"},
+	} {
+		b.t.Run("contrast, "+name, func(t *testing.T) {
+			b := b.in(t)
+			b.width(1280)
+			b.media("screen", features...)
+			b.none("contrast", "checks.contrast()")
+			b.keepPicture(prefix + name + "-1280.png")
+			b.width(360)
+			b.none("contrast", "checks.contrast()")
+			b.keepPicture(prefix + name + "-360.png")
+		})
+	}
+	b.t.Run("paper", func(t *testing.T) {
+		b := b.in(t)
+		b.media("print", "prefers-color-scheme", "dark")
+		b.width(673) // A4 less margins of 16 mm
+		b.none("paper", "checks.paper()")
+		b.none("contrast", "checks.contrast()")
+		b.keepPicture(prefix + "print.png")
+		b.media("", "prefers-color-scheme", "dark")
+		yes := true
+		pdf := call(b, page.PrintToPDF, page.PrintToPDFParams{PreferCSSPageSize: &yes, PrintBackground: &yes}).Data
+		if !strings.HasPrefix(string(pdf), "%PDF-") {
+			t.Error("no PDF came out")
+		}
+		if *keep != "" {
+			if err := os.WriteFile(filepath.Join(*keep, prefix+"report.pdf"), pdf, 0o666); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.media("")
 	})
 }
 
@@ -348,7 +371,7 @@ func crowded() compare.Result {
 // in reports to a subtest.
 func (b *browser) in(t *testing.T) *browser { return &browser{t, b.ctx, b.heard} }
 
-// keys goes through the page with Tab, and into a figure with the arrows.
+// keys goes through the page with Tab.
 func (b *browser) keys() {
 	b.width(1280)
 	b.do(chromedp.Reload())
@@ -363,18 +386,11 @@ func (b *browser) keys() {
 			return
 		}
 	}
-	b.do(chromedp.Focus(chromedp.CSS("#f-loss")), chromedp.KeyEvent(kb.ArrowRight))
-	const read = "document.querySelector('#f-loss output').textContent"
-	first := ask[string](b, read)
-	b.do(chromedp.KeyEvent(kb.ArrowRight))
-	if second := ask[string](b, read); !strings.HasPrefix(first, "LSTM") || first == second {
-		b.t.Errorf("arrows read %q, then %q", first, second)
-	}
 }
 
 // sameAsJSON wants every number of the prose at its place in the JSON, and what
 // is read to be that number.
-func sameAsJSON(t *testing.T, d report.Document, numbers [][3]string) {
+func sameAsJSON(t *testing.T, d any, numbers [][3]string) {
 	text, err := json.Marshal(d)
 	if err != nil {
 		t.Fatal(err)

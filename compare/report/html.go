@@ -90,6 +90,7 @@ func (f *figure) html(b *bytes.Buffer) {
 	b.WriteString("<figcaption>" + f.says.html() + "</figcaption>\n<output aria-live=\"polite\"></output>\n</figure>\n")
 }
 
+// html leaves out the end tags that HTML needs none of: most of a page is tables.
 func (t *table) html(b *bytes.Buffer, class string) {
 	caption := html.EscapeString(t.caption)
 	if t.id == "again" {
@@ -98,18 +99,18 @@ func (t *table) html(b *bytes.Buffer, class string) {
 	fmt.Fprintf(b, "<div class=\"box %s\" tabindex=\"0\" role=\"region\" aria-label=\"%s\">\n<table id=\"t-%s\">\n<caption><span>%s</span></caption>\n<thead><tr>", class, caption, t.id, caption)
 	for _, c := range t.columns {
 		if c.head == "" {
-			b.WriteString("<td></td>") // a head without a name is none
+			b.WriteString("<td>") // a head without a name is none
 			continue
 		}
-		b.WriteString(`<th scope="col"` + aligned(c.text) + ">" + isolated(c.head, t.own(c)) + "</th>")
+		b.WriteString(`<th scope="col"` + aligned(c.text) + ">" + isolated(c.head, t.own(c)))
 	}
-	b.WriteString("</tr></thead>\n<tbody>\n")
+	b.WriteString("</thead>\n<tbody>\n")
 	for _, row := range t.rows {
 		b.WriteString("<tr>")
 		for i, c := range row {
 			c.html(b, i == 0, t.columns[i].text)
 		}
-		b.WriteString("</tr>\n")
+		b.WriteByte('\n')
 	}
 	b.WriteString("</tbody>\n</table>\n</div>\n")
 }
@@ -119,7 +120,7 @@ func (t *table) own(c column) bool { return c.key == "" && c.head != "" }
 
 func (c *cell) html(b *bytes.Buffer, first, text bool) {
 	var classes []string
-	if text {
+	if text && !first { // the first are names
 		classes = append(classes, "t")
 	}
 	if c.kind != "" {
@@ -133,9 +134,9 @@ func (c *cell) html(b *bytes.Buffer, first, text bool) {
 		class = ` class="` + strings.Join(classes, " ") + `"`
 	}
 	if first {
-		b.WriteString(`<th scope="row"` + class + ">" + isolated(c.text, c.own) + "</th>")
+		b.WriteString(`<th scope="row"` + class + ">" + isolated(c.text, c.own))
 	} else {
-		b.WriteString("<td" + class + ">" + isolated(c.text, c.own) + "</td>")
+		b.WriteString("<td" + class + ">" + isolated(c.text, c.own))
 	}
 }
 

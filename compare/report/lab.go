@@ -236,6 +236,9 @@ func (b *labBuilder) tasksFound() prose {
 			plain = append(plain, say(title(v), " ", count(int64(solved[v]))))
 		}
 	}
+	if solved[best] == 0 {
+		return say("None of the tasks was solved, at lags up to ", count(int64(b.longestLag())), ".")
+	}
 	p := say("Of ", count(int64(all[best])), " runs on tasks each, at lags up to ", count(int64(b.longestLag())), ", ", title(best), " solved ", count(int64(solved[best])), ", as many as any")
 	if len(plain) > 0 {
 		p = say(p, "; ", list(plain))

@@ -23,8 +23,8 @@ func (b *labBuilder) reach() section {
 	}
 	f := &figure{id: "reach", title: "Gradient of the loss by an earlier state, relative to lag 0", columns: min(3, len(shown)), table: reachTable("reach")}
 	for _, variant := range shown {
-		p := b.reachPanel(f.table, variant, 240, "start", "half", "end")
-		p.title = title(variant)
+		p := b.reachPanel(f.table, variant, 1.5, "start", "half", "end")
+		p.title, p.height = title(variant), 240
 		f.panels = append(f.panels, p)
 	}
 	f.says = say("Norm of ∂L", sub("t"), "/∂state", sub("t−k"), " over that at lag 0, medians over targets t; dotted at the start of training, dashed at half, solid at the end with its 10–90", thin,
@@ -50,10 +50,11 @@ const (
 	highestShown = 1e4
 )
 
-// reachPanel draws some stages of a variant.
-func (b *labBuilder) reachPanel(t *table, variant string, height float64, stages ...string) panel {
+// reachPanel draws some stages of a variant, at lags that grow so many times from
+// mark to mark.
+func (b *labBuilder) reachPanel(t *table, variant string, times float64, stages ...string) panel {
 	kind := cellOf(variant)
-	p := panel{height: height, x: axis{label: "lag k"}, y: axis{scale: log10, min: lowestShown, max: 10}}
+	p := panel{x: axis{label: "lag k"}, y: axis{scale: log10, min: lowestShown, max: 10}}
 	longest, highest := 1.0, 1.0
 	for i, stage := range b.r.Runs[b.find(variant)].Stages {
 		if !slices.Contains(stages, stage.Name) {
@@ -61,7 +62,7 @@ func (b *labBuilder) reachPanel(t *table, variant string, height float64, stages
 		}
 		l, _ := b.top(b.find(variant), i)
 		line := series{kind: kind, label: stage.Name, dash: map[string]string{"start": "1.5 4", "half": "7 4"}[stage.Name], band: stage.Name == "end"}
-		for _, k := range lagsShown(l.Lags) {
+		for _, k := range lagsShown(l.Lags, times) {
 			median, low, high := float64(l.Mid[k]), float64(l.Low[k]), float64(l.High[k])
 			longest = max(longest, float64(l.Lags[k]))
 			if math.IsNaN(median) || median < lowestShown {
@@ -92,8 +93,8 @@ func (b *labBuilder) cures() section {
 		f := &figure{id: "cures-" + cell, title: "Reach of the gradient, " + displayCell(cell) + " with each cure", columns: 3, table: reachTable("cures-" + cell)}
 		for _, r := range b.r.Runs {
 			if cellOf(r.Variant) == cell && !bare(r.Variant) && len(r.Stages) > 0 {
-				p := b.reachPanel(f.table, r.Variant, 120, "start", "end")
-				p.title = cureOf(r.Variant)
+				p := b.reachPanel(f.table, r.Variant, 3, "start", "end")
+				p.title, p.height = cureOf(r.Variant), 120
 				f.panels = append(f.panels, p)
 			}
 		}

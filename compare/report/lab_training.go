@@ -8,7 +8,7 @@ import (
 )
 
 // maxBins is how many stretches of steps a run is cut into.
-const maxBins = 20
+const maxBins = 10
 
 // clipping is the section of norms step by step.
 func (b *labBuilder) clipping() section {
@@ -37,7 +37,7 @@ func (b *labBuilder) normPanel(t *table, run int) panel {
 	r, kind := b.r.Runs[run], cellOf(b.r.Runs[run].Variant)
 	p := panel{title: title(r.Variant), height: 130, x: axis{label: "step"}, y: axis{scale: log10}}
 	if r.Diverged {
-		p.title += ": diverged"
+		p.sub = "diverged after " + count(int64(len(r.Norms))) + " steps"
 	}
 	line := series{kind: kind, draw: drawThin}
 	loose, cut := series{kind: kind, draw: drawSeeds}, series{kind: kind, draw: drawBubbles}
@@ -111,7 +111,7 @@ func (b *labBuilder) moves() section {
 	if len(shown) == 0 {
 		return s
 	}
-	const most = 64
+	const most = 44
 	f := &figure{id: "moves", title: "What each " + b.unit() + " changes in the prediction", columns: 1, table: &table{id: "moves", caption: "Jensen-Shannon divergence, in bits, of the prediction after a " + b.unit() + " from that before it",
 		columns: []column{{head: "variant", key: "variant", text: true}, {head: "place", key: "place"}, {head: b.unit(), key: "token", text: true}, {head: "bits", key: "bits"}}}}
 	var tenth []prose
@@ -127,7 +127,7 @@ func (b *labBuilder) moves() section {
 		p.series = []series{line}
 		p.x.fit([]float64{0, float64(len(line.points) + 1)}, 0)
 		f.panels = append(f.panels, p)
-		tenth = append(tenth, say(title(r.Variant), " ", number(fmt.Sprintf("result.runs.%d.moves_tenth", i), float64(r.MovesTenth), fixed(100*float64(r.MovesTenth), 0)), thin, "%"))
+		tenth = append(tenth, say(title(r.Variant), " ", number(fmt.Sprintf("result.runs.%d.moves_tenth", i), float64(r.MovesTenth), fixed(100*float64(r.MovesTenth), 0)+thin+"%")))
 	}
 	f.says = say("0 bits: the prediction rests; 1 bit: before and after have nothing in common. A staircase rests and jumps. The largest tenth of the moves makes so much of all movement: ", list(tenth), "; a tenth if all moves were alike.")
 	s.show(f)
@@ -154,6 +154,9 @@ func (b *labBuilder) tasks() section {
 			f.panels = append(f.panels, b.taskPanel(f.table, task))
 		}
 		s.tabulate(b.taskTable(task))
+	}
+	if items := b.notLearnt(); len(items) > 0 {
+		s.say("Not learnt by any variant: ", list(items), ". More steps, more units or another rate may change that.")
 	}
 	s.say(taskNotes)
 	if len(f.panels) > 0 {
@@ -228,6 +231,32 @@ func (b *labBuilder) taskTable(task string) *table {
 	return t
 }
 
+// notLearnt names the tasks that no variant solved, with the steps that they had and
+// the lowest loss.
+func (b *labBuilder) notLearnt() []prose {
+	var items []prose
+	for _, task := range b.r.Settings.Tasks {
+		for _, lag := range b.r.Settings.Lags {
+			best, solved := -1, false
+			for i, r := range b.r.Tasks {
+				if r.Name != task || r.Lag != lag || r.Diverged {
+					continue
+				}
+				if solved = solved || r.Solved; best < 0 || r.Loss < b.r.Tasks[best].Loss {
+					best = i
+				}
+			}
+			if solved || best < 0 {
+				continue
+			}
+			path, r := fmt.Sprintf("result.tasks.%d.", best), b.r.Tasks[best]
+			items = append(items, say(task, " at lag ", count(int64(lag)), " (best: ", title(r.Variant), ", ", number(path+"loss", float64(r.Loss), fixed(100*float64(r.Loss), 0)+thin+"%"),
+				" of chance’s loss after ", number(path+"steps", float64(r.Steps), count(r.Steps)), " steps)"))
+		}
+	}
+	return items
+}
+
 // outcome sums up the seeds of one task.
 func (b *labBuilder) outcome(task string, lag int, variant string) string {
 	var steps, losses []float64
@@ -275,15 +304,17 @@ func (b *labBuilder) answers() section {
 			continue
 		}
 		p := panel{title: title(r.Variant), height: 110, x: axis{label: "step"}, y: axis{}}
-		line, stairs := series{kind: cellOf(r.Variant)}, series{kind: "muted", draw: drawThin}
-		every := max(1, len(r.Answers)/50)
+		line, stairs := series{kind: cellOf(r.Variant)}, series{kind: "muted", draw: drawThin, dash: "3 3"}
+		every, last := max(1, len(r.Answers)/24), len(r.Answers)-1
 		for i := range r.Answers {
-			x := float64(i + 1)
-			if i > 0 && r.Sums[i] != r.Sums[i-1] {
+			x, rises := float64(i+1), i > 0 && r.Sums[i] != r.Sums[i-1]
+			if rises {
 				stairs.points = append(stairs.points, point{row: -1, x: x, y: float64(r.Sums[i-1])})
 			}
-			stairs.points = append(stairs.points, point{row: -1, x: x, y: float64(r.Sums[i])})
-			if i%every == 0 || i == len(r.Answers)-1 {
+			if rises || i == 0 || i == last {
+				stairs.points = append(stairs.points, point{row: -1, x: x, y: float64(r.Sums[i])})
+			}
+			if i%every == 0 || i == last {
 				row := f.table.add(named(title(r.Variant), cellOf(r.Variant)), whole(int64(i+1)), decimal(float64(r.Answers[i]), 3), decimal(float64(r.Sums[i]), 3))
 				line.points = append(line.points, point{row: row, x: x, y: float64(r.Answers[i])})
 			}
@@ -296,7 +327,7 @@ func (b *labBuilder) answers() section {
 		return s
 	}
 	shareY(f.panels)
-	f.says = say("What each network would answer after each step of one sequence of adding at lag ", count(int64(b.longestLag())), ". The thin line is the sum so far of the marked numbers: a network that adds climbs these two stairs, one that has learnt nothing stays at the mean, 1.")
+	f.says = say("What each network would answer after each step of one sequence of adding at lag ", count(int64(b.longestLag())), ". The dashed line is the sum so far of the marked numbers: a network that adds climbs these two stairs, one that has learnt nothing stays at the mean, 1.")
 	s.show(f)
 	return s
 }
@@ -314,9 +345,9 @@ func (b *labBuilder) again() section {
 		fact("bytes read", count(r.Text.Bytes))
 		fact("tokens", fmt.Sprintf("%s to train on, %s to measure on; tokenizer %s, %s entries", count(r.Text.Train), count(r.Text.Valid), r.Text.Tokenizer, count(int64(r.Text.Vocab))))
 	}
-	fact("network", fmt.Sprintf("%d units a layer; one layer unless it says otherwise; embeddings as wide", r.Settings.Hidden))
-	fact("training", fmt.Sprintf("Adam at %s, constant; %d lanes or sequences a step, windows of %d tokens; %s steps on text, at most %s on a task", rate(r.Settings.LR), r.Settings.Batch, r.Settings.Window,
-		count(r.Settings.Steps), count(r.Settings.TaskSteps)))
+	fact("network", fmt.Sprintf("%d units a layer, %d to copy; one layer unless it says otherwise; embeddings as wide", r.Settings.Hidden, 2*r.Settings.Hidden))
+	fact("training", fmt.Sprintf("Adam at %s on text, at %s on tasks, constant; %d lanes or sequences a step, windows of %d tokens; %s steps on text; on a task %s at most, of sequences longer than 200 fewer in proportion",
+		rate(r.Settings.LR), rate(r.Settings.TaskLR), r.Settings.Batch, r.Settings.Window, count(r.Settings.Steps), count(r.Settings.TaskSteps)))
 	fact("seeds", fmt.Sprintf("from %d on: 1 on text, %d on tasks", r.Settings.Seed, r.Settings.Seeds))
 	fact("program", r.Version)
 	s.tabulate(t)

@@ -101,6 +101,9 @@ func (p *panel) head() float64 {
 	if len(p.x.second) > 0 {
 		h += 44
 	}
+	if p.title != "" && p.sub == "" && p.y.label == "" && len(p.x.second) == 0 {
+		h += 6 // half of the uppermost tick's number
+	}
 	return h
 }
 
@@ -209,8 +212,10 @@ func (d *drawing) axes(a *plot) {
 	for _, t := range p.y.ticks {
 		y := a.y(t.at)
 		d.line("axis", 1, xy{a.x0, y}, xy{a.x1, y}).faint = true
+	}
+	for _, t := range p.y.ticks {
 		if !p.y.hide {
-			d.label("muted", t.text, "end", a.x0-8, y+5)
+			d.label("muted", t.text, "end", a.x0-8, a.y(t.at)+5)
 		}
 	}
 	for i, n := range p.y.names {
@@ -242,9 +247,11 @@ func (d *drawing) xTicks(a *plot, ticks []tick, y, length, text float64) {
 	for every < len(ticks) && d.touch(a, ticks, every) {
 		every++
 	}
+	for _, t := range ticks {
+		d.line("axis", 1, xy{a.x(t.at), y}, xy{a.x(t.at), y + length})
+	}
 	for i, t := range ticks {
 		x := a.x(t.at)
-		d.line("axis", 1, xy{x, y}, xy{x, y + length})
 		if i%every == 0 && x+textWidth(t.text, labelSize)/2 <= d.width {
 			d.label("muted", t.text, "middle", x, y+text)
 		}

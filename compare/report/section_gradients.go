@@ -50,7 +50,7 @@ func gradientPanel(t *table, m compare.Model) panel {
 		if i == len(g.Stages)-1 {
 			line.dash, line.band = "", true
 		}
-		for _, k := range lagsShown(stage.Lags) {
+		for _, k := range lagsShown(stage.Lags, 1.5) {
 			median, low, high := float64(stage.Median[k]), float64(stage.Low[k]), float64(stage.High[k])
 			longest = max(longest, stage.Lags[k])
 			if math.IsNaN(median) || median < p.y.min {
@@ -66,14 +66,15 @@ func gradientPanel(t *table, m compare.Model) panel {
 	return p
 }
 
-// lagsShown thins lags out with growing distance: each half as far again as the one before, and the last.
-func lagsShown(lags []int) []int {
+// lagsShown thins lags out with growing distance, each so many times that before
+// it, and the last.
+func lagsShown(lags []int, times float64) []int {
 	var shown []int
 	next := 0
 	for i, lag := range lags {
 		if lag >= next || i == len(lags)-1 {
 			shown = append(shown, i)
-			next = max(lag+1, int(math.Ceil(float64(lag)*1.5)))
+			next = max(lag+1, int(math.Ceil(float64(lag)*times)))
 		}
 	}
 	return shown

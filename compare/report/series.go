@@ -58,7 +58,7 @@ func (d *drawing) joined(a *plot, s *series) {
 	}
 	if len(path) > 1 {
 		line := d.line(tone(s.kind), width, path...)
-		line.dash, line.faint = s.dash, s.draw == drawThin
+		line.dash, line.faint = s.dash, s.draw == drawThin && s.dash == ""
 	}
 	if s.draw == drawThin {
 		return

@@ -22,15 +22,25 @@ func (d *drawing) svg(id, class, title, description, details string) []byte {
 	return b.Bytes()
 }
 
-// svgRun writes the first shape, and with it those that follow and look the same.
+// svgRun writes the first shape, and with it those that follow and look the same:
+// marks in a group, lines that belong to no row in one path.
 func svgRun(b *bytes.Buffer, shapes []shape) int {
 	if shapes[0].text != "" {
 		shapes[0].svgText(b)
 		return 1
 	}
-	look, n := shapes[0].look(), 1
+	look, n, loose := shapes[0].look(), 0, true
 	for n < len(shapes) && shapes[n].text == "" && shapes[n].look() == look {
+		loose = loose && !shapes[n].mark && shapes[n].circle == 0 && shapes[n].closed == shapes[0].closed
 		n++
+	}
+	if loose {
+		one := shape{closed: shapes[0].closed}
+		for _, s := range shapes[:n] {
+			one.paths = append(one.paths, s.paths...)
+		}
+		one.svgPath(b, look)
+		return n
 	}
 	if n == 1 {
 		shapes[0].svgPath(b, look)
@@ -57,7 +67,7 @@ func (s *shape) look() string {
 		class += " w"
 	}
 	look := ` class="` + class + `"`
-	if s.stroke > 0 {
+	if s.stroke > 0 && s.stroke != 1 { // 1 needs no saying
 		look += ` stroke-width="` + coordinate(s.stroke) + `"`
 	}
 	if s.dash != "" {
@@ -91,15 +101,14 @@ func (s *shape) svgText(b *bytes.Buffer) {
 	if s.halo {
 		class += " o"
 	}
+	if s.anchor != "start" {
+		class += " " + s.anchor[:1] // m, e
+	}
 	b.WriteString(`<text class="` + class + `"`)
 	if s.upward {
 		b.WriteString(` transform="rotate(-90 ` + coordinate(s.at.x) + ` ` + coordinate(s.at.y) + `)"`)
 	}
-	b.WriteString(` x="` + coordinate(s.at.x) + `" y="` + coordinate(s.at.y) + `"`)
-	if s.anchor != "start" {
-		b.WriteString(` text-anchor="` + s.anchor + `"`)
-	}
-	b.WriteString(`>` + html.EscapeString(s.text) + "</text>\n")
+	b.WriteString(` x="` + coordinate(s.at.x) + `" y="` + coordinate(s.at.y) + `">` + html.EscapeString(s.text) + "</text>\n")
 }
 
 // writePath uses relative steps of tenths, which are short.
@@ -107,20 +116,30 @@ func writePath(b *bytes.Buffer, path []xy, closed bool) {
 	var last xy
 	for i, p := range path {
 		p = xy{math.Round(p.x * 10), math.Round(p.y * 10)}
-		if i == 0 {
-			b.WriteString("M" + coordinate(p.x/10) + " " + coordinate(p.y/10))
-		} else {
-			if i == 1 {
-				b.WriteByte('l')
-			} else {
-				b.WriteByte(' ')
-			}
-			b.WriteString(coordinate((p.x-last.x)/10) + " " + coordinate((p.y-last.y)/10))
+		dx, dy := (p.x-last.x)/10, (p.y-last.y)/10
+		switch {
+		case i == 0:
+			b.WriteString("M" + coordinate(dx) + pathNumber(dy))
+		case dy == 0:
+			b.WriteString("h" + coordinate(dx))
+		case dx == 0:
+			b.WriteString("v" + coordinate(dy))
+		default:
+			b.WriteString("l" + coordinate(dx) + pathNumber(dy))
 		}
 		last = p
 	}
 	if closed {
 		b.WriteByte('z')
+	}
+}
+
+// pathNumber is a number behind another one: a sign parts them too.
+func pathNumber(v float64) string {
+	if text := coordinate(v); text[0] == '-' {
+		return text
+	} else {
+		return " " + text
 	}
 }
 

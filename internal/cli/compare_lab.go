@@ -57,7 +57,7 @@ func addLabFlags(f *pflag.FlagSet, o *labFlags) flagGroup {
 	f.StringSliceVar(&o.tasks, "tasks", nil, "of "+strings.Join(lab.Tasks(), ", ")+", or none: `LIST`")
 	f.IntSliceVar(&o.lags, "lags", nil, "of the tasks, in steps: `LIST`")
 	f.Int64Var(&o.steps, "steps", 0, "`N` steps on the text")
-	f.Int64Var(&o.taskSteps, "task-steps", 0, "at most `N` steps on a task")
+	f.Int64Var(&o.taskSteps, "task-steps", 0, "at most `N` steps on a task, fewer on long ones")
 	return flagGroup{title: "Gradients", names: append([]string{"lab"}, labOnly...), brief: true}
 }
 
@@ -214,7 +214,9 @@ func (r *labRun) train(ctx context.Context) (lab.Result, error) {
 		r.row("plan   %s on the text, %s steps each", plural(int64(len(s.Variants)), "variant", "variants"), r.count(s.Steps))
 	}
 	if len(s.Tasks) > 0 {
-		r.row("       %s on %s at lags %v, %s steps at most", plural(int64(len(s.TaskVariants)), "variant", "variants"), strings.Join(s.Tasks, ", "), s.Lags, r.count(s.TaskSteps))
+		longest := slices.Max(s.Lags)
+		r.row("       %s on %s at lags %v; %s steps at most, %s at lag %s", plural(int64(len(s.TaskVariants)), "variant", "variants"), strings.Join(s.Tasks, ", "), s.Lags, r.count(s.TaskSteps),
+			r.count(lab.Task{Name: s.Tasks[0], Lag: longest}.Most(s.TaskSteps)), r.count(int64(longest)))
 	}
 	res, err := lab.Run(ctx, r.corpus, r.s, r.on)
 	res.Command, res.Version = strings.Join(r.again(res), " "), moduleVersion()
