@@ -15,9 +15,9 @@ import (
 	"github.com/refrain-lm/refrain/optim"
 )
 
-// golden is ten optimizer steps of a whole model as PyTorch made them in
-// float64; bench/golden/torch_training.py and torch_kinds.py say what the fields
-// mean.
+// golden is ten optimizer steps of a whole model as PyTorch or Keras made them in
+// float64; bench/golden/torch_training.py, torch_kinds.py and keras_training.py
+// say what the fields mean.
 type golden struct {
 	Kind                  string
 	Order, Heads, Context int
@@ -34,6 +34,7 @@ type golden struct {
 		WeightDecay float64 `json:"weight_decay"`
 		Betas       []float64
 		Eps, Lambd  float64
+		KerasEps    bool `json:"keras_eps"`
 		T0          float64
 	}
 	Clip         float64
@@ -109,7 +110,7 @@ func narrow(x []float64) []float32 {
 
 func (g golden) optimizer(t *testing.T, params []optim.Slice) optim.Optimizer {
 	t.Helper()
-	c := optim.Config{Name: g.Optimizer.Name, WeightDecay: g.Optimizer.WeightDecay, Eps: g.Optimizer.Eps}
+	c := optim.Config{Name: g.Optimizer.Name, WeightDecay: g.Optimizer.WeightDecay, Eps: g.Optimizer.Eps, Keras: g.Optimizer.KerasEps}
 	if len(g.Optimizer.Betas) == 2 {
 		c.Beta1, c.Beta2 = g.Optimizer.Betas[0], g.Optimizer.Betas[1]
 	}
@@ -231,12 +232,12 @@ func near(t *testing.T, what string, got, want []float64) {
 	}
 }
 
-// TestGoldenTraining replays PyTorch's training: loss and gradient norm of
+// TestGoldenTraining replays PyTorch's and Keras' training: loss and gradient norm of
 // every step, and the weights, averages and state at the end.
 func TestGoldenTraining(t *testing.T) {
 	paths, err := filepath.Glob("testdata/train_*.json")
-	if err != nil || len(paths) != 6 {
-		t.Fatalf("%d fixtures, want 6 (%v)", len(paths), err)
+	if err != nil || len(paths) != 8 {
+		t.Fatalf("%d fixtures, want 8 (%v)", len(paths), err)
 	}
 	pool := parallel.New(2)
 	defer pool.Close()
