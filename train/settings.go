@@ -476,6 +476,7 @@ var peerValues = map[string]string{
 	"layernorm": "layer", "layer-norm": "layer", "batchnorm": "batch", "batch-norm": "batch",
 	"n-gram": "ngram", "kneser-ney": "ngram", "kn": "ngram", "kenlm": "ngram", "arpa": "ngram", "unigram": "ngram", "bigram": "ngram", "trigram": "ngram",
 	"fp32": "float32", "float": "float32", "f32": "float32", "torch": "pytorch", "tensorflow": "keras",
+	"glorot": "keras", "xavier": "keras", "orthogonal": "keras",
 }
 
 // hint suggests the word of list that v most likely meant.

@@ -319,6 +319,7 @@ func TestMisspeltValues(t *testing.T) {
 		{"--normalize nfkc", "did you mean NFKC?"},
 		{"--precision fp32", "did you mean float32?"},
 		{"--init torch", "did you mean pytorch?"},
+		{"--init glorot", "did you mean keras?"},
 		{"--cell transformer", "--cell transformer: takes rnn, lstm, lstm-nog, gru"},
 		{"--dropout 1", "--dropout 1: outside"},
 		{"--lr -1", "--lr -1: outside"},

@@ -373,7 +373,7 @@ func (r *trainRun) sayStopping(cause error) {
 			onDisk = "; step " + commas(r.view.saved) + " is on disk"
 		}
 	})
-	r.row("%s saving (%s%s)", signalName(sig.signal), again, onDisk)
+	r.row("%s", r.err.fit(fmt.Sprintf("%s saving (%s%s)", signalName(sig.signal), again, onDisk), "  "))
 }
 
 // explain turns what ended a run early into what to do next.
