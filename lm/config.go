@@ -57,7 +57,7 @@ const (
 	NoNorm             Norm = ""
 	LayerNorm          Norm = "layer"           // inside the recurrence of rnn, lstm and gru (Ba et al. 2016)
 	BatchNorm          Norm = "batch"           // of each recurrent layer's output (Ioffe and Szegedy 2015)
-	RecurrentBatchNorm Norm = "recurrent-batch" // inside the recurrence of lstm (Cooijmans et al. 2016)
+	RecurrentBatchNorm Norm = "recurrent-batch" // inside the recurrence of rnn, lstm and gru (Cooijmans et al. 2016)
 )
 
 // What Config.Weights may name.
@@ -204,10 +204,8 @@ func (c Config) validateRecurrent(bad func(string, ...any)) {
 	switch {
 	case !slices.Contains([]Norm{NoNorm, LayerNorm, BatchNorm, RecurrentBatchNorm}, c.Norm):
 		bad("norm %q is none of layer, batch, recurrent-batch", c.Norm)
-	case c.Norm == RecurrentBatchNorm && c.Cell != LSTM:
-		bad("norm recurrent-batch goes with lstm; take norm layer or batch")
-	case c.Norm == LayerNorm && (c.Cell == LSTMNoG || c.GRUReset == "before"):
-		bad("norm layer goes with rnn, lstm and gru (gru_reset after); take norm batch")
+	case (c.Norm == LayerNorm || c.Norm == RecurrentBatchNorm) && (c.Cell == LSTMNoG || c.GRUReset == "before"):
+		bad("norm %s goes with rnn, lstm and gru (gru_reset after); take norm batch", c.Norm)
 	}
 	if c.Residual && c.Layers < 2 {
 		bad("residual connects recurrent layers; it needs nlayers 2 or more")
@@ -277,9 +275,9 @@ func (c Config) normParams() int64 {
 	switch {
 	case c.Norm == BatchNorm:
 		perUnit = 2
-	case c.Norm == LayerNorm && c.Cell == LSTM, c.Norm == RecurrentBatchNorm:
+	case c.Norm != NoNorm && c.Cell == LSTM:
 		perUnit = 2*c.gates() + 2
-	case c.Norm == LayerNorm:
+	case c.Norm != NoNorm:
 		perUnit = 2 * c.gates()
 	}
 	return int64(perUnit) * h

@@ -130,7 +130,7 @@ func newCell(cfg Config, layer, in int) nn.Block {
 	case LayerNorm:
 		return newLayerNormCell(cfg, layer, in, bias)
 	case RecurrentBatchNorm:
-		return nn.NewBatchNormLSTM("rnn", layer, in, cfg.Hidden, bias)
+		return newBatchNormCell(cfg, layer, in, bias)
 	}
 	switch cfg.Cell {
 	case RNN:
@@ -151,6 +151,16 @@ func newLayerNormCell(cfg Config, layer, in int, bias nn.Bias) nn.Block {
 		return nn.NewLayerNormGRU("rnn", layer, in, cfg.Hidden)
 	}
 	return nn.NewLayerNormLSTM("rnn", layer, in, cfg.Hidden, bias)
+}
+
+func newBatchNormCell(cfg Config, layer, in int, bias nn.Bias) nn.Block {
+	switch cfg.Cell {
+	case RNN:
+		return nn.NewBatchNormRNN("rnn", layer, in, cfg.Hidden, bias, cfg.Nonlinearity == "relu")
+	case GRU:
+		return nn.NewBatchNormGRU("rnn", layer, in, cfg.Hidden)
+	}
+	return nn.NewBatchNormLSTM("rnn", layer, in, cfg.Hidden, bias)
 }
 
 func (m *Model) collectParams() {

@@ -38,6 +38,8 @@ var shapes = []struct {
 	{"gru layer norm", lm.Config{Cell: lm.GRU, Norm: "layer", Vocab: 13, EmSize: 6, Hidden: 19, Layers: 2}},
 	{"lstm batch norm", lm.Config{Cell: lm.LSTM, Norm: "batch", Vocab: 13, EmSize: 6, Hidden: 7, Layers: 2}},
 	{"lstm recurrent batch norm", lm.Config{Cell: lm.LSTM, Norm: "recurrent-batch", Vocab: 13, EmSize: 6, Hidden: 7, Layers: 2}},
+	{"gru recurrent batch norm", lm.Config{Cell: lm.GRU, Norm: "recurrent-batch", Vocab: 13, EmSize: 6, Hidden: 7, Layers: 2}},
+	{"rnn recurrent batch norm", lm.Config{Cell: lm.RNN, Norm: "recurrent-batch", Vocab: 13, EmSize: 6, Hidden: 7, Layers: 2}},
 	{"residual", lm.Config{Cell: lm.LSTM, Norm: "batch", Residual: true, Vocab: 13, EmSize: 6, Hidden: 7, Layers: 3, DropoutLayer: 0.3}},
 	{"transformer", lm.Config{Kind: lm.KindTransformer, Vocab: 13, Hidden: 8, Layers: 2, Heads: 2, Context: 5}},
 	{"transformer tied", lm.Config{Kind: lm.KindTransformer, Vocab: 13, Hidden: 9, Heads: 3, Context: 3, Feedforward: 7, Tied: true, DropoutInput: 0.2, DropoutLayer: 0.3, DropoutOutput: 0.4}},

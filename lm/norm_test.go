@@ -28,7 +28,8 @@ func TestNormConfigErrors(t *testing.T) {
 		{"unknown", "none of layer, batch, recurrent-batch", lm.Config{Norm: "group"}},
 		{"no output gate", "gru_reset after", lm.Config{Norm: "layer", Cell: lm.LSTMNoG}},
 		{"reset before", "gru_reset after", lm.Config{Norm: "layer", Cell: lm.GRU, GRUReset: "before"}},
-		{"recurrent batch of gru", "goes with lstm", lm.Config{Norm: "recurrent-batch", Cell: lm.GRU}},
+		{"recurrent batch without output gate", "norm recurrent-batch goes with rnn, lstm and gru", lm.Config{Norm: "recurrent-batch", Cell: lm.LSTMNoG}},
+		{"recurrent batch, reset before", "gru_reset after", lm.Config{Norm: "recurrent-batch", Cell: lm.GRU, GRUReset: "before"}},
 		{"one layer", "nlayers 2 or more", lm.Config{Residual: true}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,9 +10,9 @@
 // # Blocks
 //
 // [RNN], [LSTM], [LSTMNoGate], [GRU], their forms with normalisation
-// ([LayerNormRNN], [LayerNormLSTM], [LayerNormGRU], [BatchNormLSTM]),
-// [BatchNorm], [Residual], [Dropout], [Linear], [Activation], [Window],
-// [LayerNorm] and [Attention] are blocks, so that a model is
+// ([LayerNormRNN], [LayerNormLSTM], [LayerNormGRU], [BatchNormRNN],
+// [BatchNormLSTM], [BatchNormGRU]), [BatchNorm], [Residual], [Dropout], [Linear],
+// [Activation], [Window], [LayerNorm] and [Attention] are blocks, so that a model is
 // a list of them between an [Embedding] and a [Head]. All have the methods of
 // [Block]. Forward maps x [T,B,In] to y [T,B,Out] and carries the state s on. Backward
 // walks the window of the last Forward on t in reverse: it takes dy, the

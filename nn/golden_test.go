@@ -116,6 +116,10 @@ func (g golden) cell(t *testing.T, layer, in int) block {
 		return nn.NewLayerNormLSTM("rnn", layer, in, g.Hidden, bias)
 	case "recurrent-batchlstm":
 		return nn.NewBatchNormLSTM("rnn", layer, in, g.Hidden, bias)
+	case "recurrent-batchgru":
+		return nn.NewBatchNormGRU("rnn", layer, in, g.Hidden)
+	case "recurrent-batchrnn":
+		return nn.NewBatchNormRNN("rnn", layer, in, g.Hidden, bias, g.ReLU)
 	case "layergru":
 		return nn.NewLayerNormGRU("rnn", layer, in, g.Hidden)
 	}
@@ -180,15 +184,17 @@ func (g golden) states(m goldenModel) []nn.State {
 func (m goldenModel) stateParts(states []nn.State) map[string][]float32 {
 	parts, layer := map[string][]float32{}, 0
 	for i, b := range m.blocks {
-		for part := range b.StateWidths() {
-			parts[stateName(part, layer)] = states[i][part]
+		for part, width := range b.StateWidths() {
+			name := "hc"[min(part, 1):]
+			if width == 1 { // a count of steps
+				name = "n"
+			}
+			parts[fmt.Sprintf("%c_l%d", name[0], layer)] = states[i][part]
 		}
 		layer += min(1, len(b.StateWidths()))
 	}
 	return parts
 }
-
-func stateName(part, layer int) string { return fmt.Sprintf("%c_l%d", "hcn"[part], layer) }
 
 // run goes through the window and back, and compares everything.
 func (g golden) run(t *testing.T, m goldenModel, pool *parallel.Pool) {
@@ -242,8 +248,8 @@ func (g golden) run(t *testing.T, m goldenModel, pool *parallel.Pool) {
 
 func TestGolden(t *testing.T) {
 	paths, err := filepath.Glob("testdata/*.json")
-	if err != nil || len(paths) != 18 {
-		t.Fatalf("%d fixtures, want 18 (%v)", len(paths), err)
+	if err != nil || len(paths) != 20 {
+		t.Fatalf("%d fixtures, want 20 (%v)", len(paths), err)
 	}
 	pool := parallel.New(2)
 	defer pool.Close()

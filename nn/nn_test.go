@@ -54,6 +54,13 @@ var stateful = append(remembering, cells...)
 // invariants of cells only in evaluation.
 var batchCells = []blockCase{
 	{"lstm-recurrent-batch-norm", func(in, h int) block { return seenSome(nn.NewBatchNormLSTM("rnn", 0, in, h, nn.TwoBiases)) }},
+	{"gru-recurrent-batch-norm", func(in, h int) block { return seenSome(nn.NewBatchNormGRU("rnn", 0, in, h)) }},
+	{"rnn-recurrent-batch-norm", func(in, h int) block {
+		return seenSome(nn.NewBatchNormRNN("rnn", 0, in, h, nn.TwoBiases, false))
+	}},
+	{"rnn-recurrent-batch-norm-one-bias", func(in, h int) block {
+		return seenSome(nn.NewBatchNormRNN("rnn", 0, in, h, nn.OneBias, false))
+	}},
 }
 
 // seenSome gives a layer statistics of five positions.

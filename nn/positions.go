@@ -6,7 +6,8 @@ import (
 )
 
 // NormPositions is the number of positions since the last reset for which a
-// [BatchNormLSTM] keeps statistics of their own; all later ones share the last.
+// [BatchNormLSTM] and its like keep statistics of their own; all later ones share
+// the last.
 const NormPositions = 64
 
 // positions are running statistics by position since the last reset.

@@ -120,9 +120,10 @@ func TestClipIsTold(t *testing.T) {
 // saved state gives the weights, losses and best step of a run never stopped,
 // on other numbers of threads too.
 func TestStoppedRunGoesOnToTheBit(t *testing.T) {
-	batchNorm, recurrentNorm := small, small
+	batchNorm, recurrentNorm, recurrentGRU := small, small, small
 	batchNorm.Norm = lm.BatchNorm
 	recurrentNorm.Norm, recurrentNorm.Cell = lm.RecurrentBatchNorm, lm.LSTM
+	recurrentGRU.Norm, recurrentGRU.Cell = lm.RecurrentBatchNorm, lm.GRU
 	transformer := lm.Config{Kind: lm.KindTransformer, Vocab: 10, Hidden: 16, Layers: 2, Heads: 2, Context: 14, DropoutLayer: 0.1}
 	ffn := lm.Config{Kind: lm.KindFFN, Order: 4, Vocab: 10, EmSize: 8, Hidden: 16, DropoutOutput: 0.1}
 	for _, c := range []struct {
@@ -131,6 +132,7 @@ func TestStoppedRunGoesOnToTheBit(t *testing.T) {
 	}{
 		{"sgd", "sgd", small}, {"asgd", "asgd", small}, {"adam", "adam", small},
 		{"batch norm", "adam", batchNorm}, {"recurrent batch norm", "adam", recurrentNorm},
+		{"recurrent batch norm of gru", "adam", recurrentGRU},
 		{"ffn", "adam", ffn}, {"transformer", "adam", transformer},
 	} {
 		t.Run(c.name, func(t *testing.T) {

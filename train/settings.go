@@ -388,11 +388,9 @@ func (s Settings) Validate() error {
 	if s.Given("gru-reset") && s.Cell != "gru" {
 		bad("--gru-reset goes with --cell gru")
 	}
-	if s.Norm == "layer" && (s.Cell == "lstm-nog" || s.Cell == "gru" && (s.GRUReset == "before" || s.Bias == "one")) {
-		bad("--norm layer goes with --cell rnn, lstm and gru, the last with --gru-reset after; take --norm batch")
-	}
-	if s.Norm == "recurrent-batch" && s.Cell != "" && s.Cell != "lstm" {
-		bad("--norm recurrent-batch goes with --cell lstm; take --norm layer or --norm batch")
+	inside := s.Norm == "layer" || s.Norm == "recurrent-batch"
+	if inside && (s.Cell == "lstm-nog" || s.Cell == "gru" && (s.GRUReset == "before" || s.Bias == "one")) {
+		bad("--norm %s goes with --cell rnn, lstm and gru, the last with --gru-reset after; take --norm batch", s.Norm)
 	}
 	if (s.Norm == "batch" || s.Norm == "recurrent-batch") && s.BatchSize == 1 {
 		bad("--norm %s wants several lanes: --batch-size 2 or more", s.Norm)

@@ -175,7 +175,8 @@ def main(folder):
         window(folder, f"layer_{cell}", cell, norm="layer")
     window(folder, "batch_rnn", "rnn", norm="batch")
     window(folder, "batch_lstm_residual", "lstm", norm="batch", residual=True)
-    window(folder, "recurrent_batch_lstm", "lstm", norm="recurrent-batch")
+    for cell in GATES:
+        window(folder, f"recurrent_batch_{cell}", cell, norm="recurrent-batch")
 
 
 if __name__ == "__main__":

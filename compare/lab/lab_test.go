@@ -29,7 +29,7 @@ func TestParseVariant(t *testing.T) {
 		{"rnn+layer=3", "layer takes no value"},
 		{"rnn+clip=much", "want a number such as 1"},
 		{"rnn+clip=0", "want a number such as 1"},
-		{"gru+recurrent-batch", "gru+recurrent-batch: norm recurrent-batch goes with"},
+		{"lstm-nog+recurrent-batch", "lstm-nog+recurrent-batch: norm recurrent-batch goes with"},
 		{"rnn+residual", "it needs nlayers 2 or more"},
 		{"", `no cell ""`},
 	} {
