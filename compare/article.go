@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/embedding"
@@ -166,24 +165,18 @@ func (x *Experiment) Model(cell lm.Cell) (*lm.Model, error) {
 
 // Options are those of a training run of m with a row of the table for each epoch.
 func (x *Experiment) Options(on func(Epoch)) train.Options {
+	rows := rowWatch{windows: x.Train.Windows(), on: on}
+	return x.options(func(e train.Event) { rows.hear(e) })
+}
+
+func (x *Experiment) options(on func(train.Event)) train.Options {
 	a, windows := x.Article, x.Train.Windows()
-	var row Epoch
-	var began time.Duration // of the epoch
 	return train.Options{
 		Steps: int64(a.Epochs) * windows, Seed: a.Seed, Threads: a.Threads,
 		Optim:     optim.Config{Name: "adam", Keras: true},
 		Schedule:  optim.Schedule{Name: "constant", LR: a.LR},
 		ValidFeed: x.Valid, ValidEvery: windows, SaveEvery: windows, ReportEvery: windows,
-		On: func(e train.Event) {
-			switch e.Kind {
-			case train.EventStep:
-				row = Epoch{Epoch: int(e.Step / windows), Loss: e.Loss, Accuracy: e.Accuracy, Seconds: (e.Elapsed - began).Seconds()}
-			case train.EventValid:
-				row.ValidLoss, row.ValidAccuracy = e.Valid, e.ValidAccuracy
-				on(row)
-				began = e.Elapsed
-			}
-		},
+		On: on,
 	}
 }
 

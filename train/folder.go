@@ -33,6 +33,10 @@ type folder struct {
 	skipped func(error) // told of each damaged checkpoint that Last passes over; nil: nobody
 }
 
+// InFolder keeps a run's states as checkpoints in dir, and its best weights there in
+// model.safetensors, as a model folder does.
+func InFolder(dir string) Keeper { return folder{dir: dir, disk: checkpoint.OS{}} }
+
 // Save commits checkpoint-N and prunes older ones.
 func (f folder) Save(s Snapshot) error {
 	state, err := json.MarshalIndent(s.Run, "", "  ")

@@ -44,7 +44,7 @@ func (a *app) compareCommand() *cobra.Command {
 	f.StringVar(&o.Equal, "equal", "tokens", "what `W`: every run reads equal tokens, or trains for equal time")
 	f.IntVar(&o.Seeds, "seeds", 3, "`N` runs a model")
 	f.StringVar(&o.out, "out", "", "`DIR` to make, never overwritten")
-	f.StringVar(&o.resume, "resume", "", "go on with the comparison in `DIR`")
+	f.StringVar(&o.resume, "resume", "", "go on with the comparison, or article, in `DIR`")
 	f.StringArrayVar(&o.valid, "valid", nil, "text `FILE` to validate on")
 	f.StringArrayVar(&o.test, "test", nil, "text `FILE` to test on")
 	f.Int64Var(&o.SearchTokens, "search-tokens", 0, "`N` tokens a run of the learning rates' search")
@@ -85,7 +85,9 @@ func (a *app) compareCommand() *cobra.Command {
 			return err
 		}
 		switch {
-		case article.on:
+		case o.resumesArticle():
+			return a.resumeArticle(cmd, args, o)
+		case article.on && o.resume == "":
 			return a.article(cmd, args, o, &article)
 		case o.lab.lab != "":
 			return a.lab(cmd, args, o)

@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,7 +37,7 @@ type articleFlags struct {
 
 var (
 	articleOnly   = []string{"form", "epochs", "split", "split-by", "maxlen", "oov", "per-file"}
-	articleShares = []string{"article", "models", "nhid", "emsize", "batch-size", "vocab-size", "vectors", "freeze-embedding", "seed", "threads", "out", "json"}
+	articleShares = []string{"article", "models", "nhid", "emsize", "batch-size", "vocab-size", "vectors", "freeze-embedding", "seed", "threads", "out", "json", "resume"}
 )
 
 func (o *articleFlags) add(f *pflag.FlagSet) flagGroup {
@@ -91,13 +93,10 @@ func (o *articleFlags) settings(s train.Settings) compare.Article {
 // articleRun is one compare --article under way.
 type articleRun struct {
 	*app
-	x     *compare.Experiment
-	cells []lm.Cell
-	dir   string
-	json  bool
-	live  *live
-	done  atomic.Int64 // epochs
-	rows  map[lm.Cell][]compare.Epoch
+	x    *compare.ArticleFolder
+	json bool
+	live *live
+	done atomic.Int64 // epochs
 }
 
 // article is the verb with --article: read, train a model of each cell, print the
@@ -110,14 +109,14 @@ func (a *app) article(cmd *cobra.Command, args []string, o compareFlags, own *ar
 	if err := a.sharedSettings(cmd, &o.Shared); err != nil {
 		return err
 	}
-	r := &articleRun{app: a, dir: o.out, json: o.json, rows: map[lm.Cell][]compare.Epoch{}}
-	if r.cells, err = articleCells(o.Models); err != nil {
+	record := compare.ArticleRecord{Command: append([]string{"refrain"}, a.args...), Article: own.settings(o.Shared), Date: a.now().Format(time.DateOnly)}
+	if record.Cells, err = articleCells(o.Models); err != nil {
 		return err
 	}
-	if r.dir == "" {
-		r.dir = freeName(files, "-article")
-	} else if exists(r.dir) {
-		return fmt.Errorf("%s exists already; nothing is overwritten: take another --out", r.dir)
+	if o.out == "" {
+		o.out = freeName(files, "-article")
+	} else if err := os.MkdirAll(filepath.Dir(o.out), 0o777); err != nil {
+		return fmt.Errorf("--out %s: cannot make its folder: %w", o.out, err)
 	}
 	src, err := data.Sources(files, a.in, data.ReadOptions{})
 	if err != nil {
@@ -127,15 +126,40 @@ func (a *app) article(cmd *cobra.Command, args []string, o compareFlags, own *ar
 	if err = errors.Join(err, data.CloseSources(src)); err != nil {
 		return err
 	}
-	if r.x, err = compare.NewExperiment(docs, own.settings(o.Shared)); err != nil {
+	x, err := compare.NewArticle(o.out, docs, record)
+	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(r.dir, 0o777); err != nil {
-		return fmt.Errorf("--out %s: cannot make its folder: %w", r.dir, err)
+	return a.runArticle(cmd, x, o)
+}
+
+// resumeArticle is the verb with --resume and the folder of an article.
+func (a *app) resumeArticle(cmd *cobra.Command, args []string, o compareFlags) error {
+	if err := o.check(args); err != nil {
+		return err
 	}
+	if err := a.sharedSettings(cmd, &o.Shared); err != nil {
+		return err
+	}
+	x, err := compare.ResumeArticle(o.resume, o.Shared.Threads)
+	if err != nil {
+		return err
+	}
+	return a.runArticle(cmd, x, o)
+}
+
+// resumesArticle says that --resume names the folder of an article.
+func (o compareFlags) resumesArticle() bool {
+	return o.resume != "" && exists(filepath.Join(o.resume, compare.ArticleFile))
+}
+
+func (a *app) runArticle(cmd *cobra.Command, x *compare.ArticleFolder, o compareFlags) error {
+	defer func() { _ = x.Close() }()
+	signal.Ignore(syscall.SIGPIPE) // whoever reads along may leave; the runs go on
+	defer signal.Reset(syscall.SIGPIPE)
 	ctx, stop := watch(cmd.Context())
 	defer stop()
-	return r.run(ctx)
+	return (&articleRun{app: a, x: x, json: o.json}).run(ctx)
 }
 
 // articleCells are the cells that --models asks for.
@@ -165,24 +189,36 @@ func (r *articleRun) run(ctx context.Context) error {
 	if !r.json {
 		r.print(fmt.Sprintf("%-8s %5s %8s %9s %9s %13s %8s", "cell", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds"))
 	}
-	for _, cell := range r.cells {
-		m, err := r.x.Run(ctx, cell, func(e compare.Epoch) { r.epoch(cell, e) })
-		if err != nil {
-			return r.explain(ctx, cell, err)
-		}
-		if err := r.x.Save(filepath.Join(r.dir, string(cell)), m); err != nil {
-			return err
-		}
-	}
+	told := r.sayStopping(ctx)
+	err := r.x.Run(ctx, r.epoch)
+	told()
 	r.live.close()
-	if err := r.writeTable(); err != nil {
-		return err
+	if err != nil {
+		return r.explain(ctx, err)
 	}
 	if r.json {
-		return json.NewEncoder(r.out.w).Encode(map[string]string{"kind": "done", "article": r.dir})
+		return json.NewEncoder(r.out.w).Encode(map[string]string{"kind": "done", "article": r.x.Dir()})
 	}
-	_, err := fmt.Fprintln(r.out.w, r.dir)
+	_, err = fmt.Fprintln(r.out.w, r.x.Dir())
 	return err
+}
+
+// sayStopping answers the first signal at once; the function that it returns ends
+// the waiting for one.
+func (r *articleRun) sayStopping(ctx context.Context) (ended func()) {
+	over, told := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(told)
+		select {
+		case <-ctx.Done():
+			var sig signalError
+			if errors.As(context.Cause(ctx), &sig) && !r.quiet {
+				r.live.row("%s saving (again stops now; what is done stays)", signalName(sig.signal))
+			}
+		case <-over:
+		}
+	}()
+	return func() { close(over); <-told }
 }
 
 // tellPlan says what is about to be trained on what.
@@ -203,7 +239,7 @@ func (r *articleRun) tellPlan() {
 		}
 	}
 	r.note("model  Embedding(%d, %s), %s(%d), Dense(%s) softmax; Adam %v, batch %d, %d epochs", a.EmSize, vectors,
-		strings.ToUpper(strings.Join(cellNames(r.cells), "|")), a.Units, r.count(int64(r.x.Tokenizer.Size())), a.LR, a.Batch, a.Epochs)
+		strings.ToUpper(strings.Join(cellNames(r.x.Record.Cells), "|")), a.Units, r.count(int64(r.x.Tokenizer.Size())), a.LR, a.Batch, a.Epochs)
 }
 
 func cellNames(cells []lm.Cell) (names []string) {
@@ -215,7 +251,6 @@ func cellNames(cells []lm.Cell) (names []string) {
 
 // epoch prints a row of the table.
 func (r *articleRun) epoch(cell lm.Cell, e compare.Epoch) {
-	r.rows[cell] = append(r.rows[cell], e)
 	r.done.Add(1)
 	if r.json {
 		_ = json.NewEncoder(r.out.w).Encode(struct {
@@ -238,35 +273,21 @@ func (r *articleRun) print(line string) {
 }
 
 func (r *articleRun) bar() bar {
-	done, all := int(r.done.Load()), len(r.cells)*r.x.Article.Epochs
+	done, all := int(r.done.Load()), len(r.x.Record.Cells)*r.x.Article.Epochs
 	at := min(done, all-1)
-	return bar{share: float64(done) / float64(all), what: fmt.Sprintf("%s, epoch %d of %d", r.cells[at/r.x.Article.Epochs], at%r.x.Article.Epochs+1, r.x.Article.Epochs)}
+	return bar{share: float64(done) / float64(all), what: fmt.Sprintf("%s, epoch %d of %d", r.x.Record.Cells[at/r.x.Article.Epochs], at%r.x.Article.Epochs+1, r.x.Article.Epochs)}
 }
 
-// explain says what a stopped or diverged run leaves.
-func (r *articleRun) explain(ctx context.Context, cell lm.Cell, err error) error {
-	r.live.close()
+// explain turns what ended the experiment early into what to do next.
+func (r *articleRun) explain(ctx context.Context, err error) error {
+	again := r.command("compare", "--resume", quotePath(r.x.Dir()))
 	var sig signalError
-	if errors.As(context.Cause(ctx), &sig) && errors.Is(err, train.ErrStopped) {
-		r.note("Stopped within %s; models that were finished are in %s.", cell, r.dir)
+	if errors.As(context.Cause(ctx), &sig) && errors.Is(err, compare.ErrStopped) {
+		r.line("Saved. Go on with: " + r.err.paint(cyan, again))
 		return sig
 	}
-	return fmt.Errorf("%s: %w; models that were finished are in %s", cell, err, r.dir)
-}
-
-// writeTable keeps the settings and the table beside the models.
-func (r *articleRun) writeTable() error {
-	table := struct {
-		Command []string                    `json:"command"`
-		Article compare.Article             `json:"article"`
-		Train   int                         `json:"train_rows"`
-		Valid   int                         `json:"validation_rows"`
-		Date    string                      `json:"date"`
-		Epochs  map[lm.Cell][]compare.Epoch `json:"epochs"`
-	}{append([]string{"refrain"}, r.args...), r.x.Article, r.x.Train.Rows(), r.x.Valid.Rows(), r.now().Format(time.DateOnly), r.rows}
-	raw, err := json.MarshalIndent(table, "", "  ")
-	if err != nil {
-		return err
+	if errors.Is(err, train.ErrDiverged) { // and would again
+		return fmt.Errorf("%w; models that were finished are in %s", err, r.x.Dir())
 	}
-	return os.WriteFile(filepath.Join(r.dir, "article.json"), append(raw, '\n'), 0o666)
+	return fmt.Errorf("%w; then go on with: %s", err, again)
 }

@@ -22,6 +22,12 @@ func TestCompareArticle(t *testing.T) {
 	if len(lines) != 1+3*2+1 || !strings.HasPrefix(lines[6], "gru ") || lines[7] != out {
 		t.Errorf("output:\n%s", r.out)
 	}
+	again := refrain(t, nil, "", "compare", "--resume", out)
+	if again.status != 0 || again.out != r.out {
+		t.Errorf("resuming what is done: status %d, %q, output:\n%s", again.status, again.err, again.out)
+	}
+	fails(t, refrain(t, nil, "", "compare", "--article", "--resume", out, text), 2, "", "leave out "+text)
+	fails(t, refrain(t, nil, "", "compare", "--article", text, "--out", out), 1, "", "exists already", "refrain compare --resume "+out)
 	for _, cell := range []string{"rnn", "lstm", "gru"} {
 		for _, verb := range []string{"inspect", "eval", "score", "generate"} {
 			args := []string{verb, filepath.Join(out, cell)}
