@@ -165,17 +165,23 @@ func at[F float32 | float64](buf []F, s, n int) []F { return buf[s*n : (s+1)*n] 
 // It leaves the column sums of t.pre for biasGrads.
 func (c *cell) weightGrads(pool *Pool, t *Tape, gates int) {
 	t.sums = zeros(t.sums, c.gates*c.hidden)
+	rows, first := t.rows(), gates*c.hidden
+	recurrent := c.whh.product(t.h, gates == c.gates)
+	with := kernel.TN{Pairs: c.whh.BFloat16}
 	if t.looked {
 		t.groupByID(pool, c.stride)
 		c.wih.addProduct(pool, t.table, c.stride, t.Lookup.Table, len(t.table)/c.stride, t.sums)
-	} else {
-		c.wih.addProduct(pool, t.pre, c.stride, t.x, t.rows(), t.sums)
-	}
-	if gates < c.gates {
-		c.whh.addProductTo(pool, 0, gates*c.hidden, t.pre, c.stride, t.h[:t.rows()*c.hidden], t.rows(), nil)
+		kernel.GemmTNEach(with, pool, first, rows, t.pre, c.stride, recurrent)
 		return
 	}
-	c.whh.addProduct(pool, t.pre, c.stride, t.h, t.rows(), nil)
+	input := c.wih.product(t.x, true)
+	with.Sums = t.sums[:first]
+	kernel.GemmTNEach(with, pool, first, rows, t.pre, c.stride, input, recurrent)
+	if gates < c.gates {
+		input.C = input.C[first*c.in:]
+		with.Sums = t.sums[first:]
+		kernel.GemmTNEach(with, pool, c.gates*c.hidden-first, rows, t.pre[first:], c.stride, input)
+	}
 }
 
 // biasGrads adds the column sums that weightGrads has left to bias_ih, and those

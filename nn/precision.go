@@ -23,15 +23,24 @@ func (p *Param) packBack(pool *Pool, to *kernel.Packed, r0, r1 int) {
 // addProduct adds dyᵀ·x to all of the weight's gradient [out,in], and the column
 // sums of dy to sums, if not nil: dy [rows,out], rows ld apart, x [rows,in].
 func (p *Param) addProduct(pool *Pool, dy []float32, ld int, x []float32, rows int, sums []float32) {
-	out, in := p.Shape[0], p.Shape[1]
+	with := kernel.TN{Pairs: p.BFloat16, Sums: sums}
+	kernel.GemmTNEach(with, pool, p.Shape[0], rows, dy, ld, p.product(x, true))
+}
+
+// product is the weight's gradient as the place of a product with x [rows,in]; whole
+// says that every element of it gets one.
+func (p *Param) product(x []float32, whole bool) kernel.Right {
+	in := p.Shape[1]
+	if !whole {
+		return kernel.Right{C: p.grad(), LDC: in, B: x, LDB: in, N: in}
+	}
 	grad, fresh := p.freshGrad()
-	with := kernel.TN{Fresh: fresh, Pairs: p.BFloat16, Sums: sums}
-	kernel.GemmTNWith(with, pool, grad, in, out, in, rows, dy, ld, x, in)
+	return kernel.Right{C: grad, LDC: in, B: x, LDB: in, N: in, Fresh: fresh}
 }
 
 // addProductTo does the same with some rows of the gradient.
 func (p *Param) addProductTo(pool *Pool, row, out int, dy []float32, ld int, x []float32, rows int, sums []float32) {
-	in := p.Shape[1]
-	with := kernel.TN{Pairs: p.BFloat16, Sums: sums}
-	kernel.GemmTNWith(with, pool, p.grad()[row*in:], in, out, in, rows, dy, ld, x, in)
+	to := p.product(x, false)
+	to.C = to.C[row*to.LDC:]
+	kernel.GemmTNEach(kernel.TN{Pairs: p.BFloat16, Sums: sums}, pool, out, rows, dy, ld, to)
 }

@@ -16,7 +16,7 @@
 //
 // # Map
 //
-//   - gemm.go: [Gemm], [GemmPool], [Affine], [GemmEach]; gemmtn.go: [GemmTN], the
+//   - gemm.go: [Gemm], [GemmPool], [Affine], [GemmEach]; gemmtn.go: [GemmTNEach], the
 //     gradients of weights, which also takes those of biases in passing. gemmblocks.go
 //     walks through caches, gemmwide.go with the tiles of AVX-512, gemmgeneric.go
 //     is plain Go; packed.go lays out the right operand.

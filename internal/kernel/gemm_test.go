@@ -136,15 +136,52 @@ func TestGemmBits(t *testing.T) {
 			kernel.GemmTN(nil, zeros, s.n, s.m, s.n, s.k, at, s.m, b, s.n)
 			for _, pool := range pools {
 				c, got := append([]float32(nil), start...), append([]float32(nil), sums...)
-				kernel.GemmTNWith(kernel.TN{Fresh: true, Sums: got}, pool, c, s.n, s.m, s.n, s.k, at, s.m, b, s.n)
-				wantSame(t, fmt.Sprint(name, " GemmTNSums, fresh ", pool.Size()), c, zeros)
-				wantSame(t, fmt.Sprint(name, " GemmTNSums, sums ", pool.Size()), got, wantSums)
+				fresh := kernel.Right{C: c, LDC: s.n, B: b, LDB: s.n, N: s.n, Fresh: true}
+				kernel.GemmTNEach(kernel.TN{Sums: got}, pool, s.m, s.k, at, s.m, fresh)
+				wantSame(t, fmt.Sprint(name, " GemmTNEach, fresh ", pool.Size()), c, zeros)
+				wantSame(t, fmt.Sprint(name, " GemmTNEach, sums ", pool.Size()), got, wantSums)
 				run(fmt.Sprint("GemmPool ", pool.Size()), func(c []float32) {
 					kernel.GemmPool(pool, c, s.n, a, s.k, s.m, &packed)
 				})
 				run(fmt.Sprint("GemmTN ", pool.Size()), func(c []float32) {
 					kernel.GemmTN(pool, c, s.n, s.m, s.n, s.k, at, s.m, b, s.n)
 				})
+			}
+		}
+	})
+}
+
+// TestGemmTNEach has the bits of one product after another, and leaves what lies
+// beside every C alone.
+func TestGemmTNEach(t *testing.T) {
+	pools := []*parallel.Pool{nil, parallel.New(2), parallel.New(3)}
+	defer pools[1].Close()
+	defer pools[2].Close()
+	eachBackend(t, func(t *testing.T) {
+		r := newRand(5)
+		for _, s := range []struct{ m, k, n1, n2 int }{{1, 3, 1, 1}, {29, 70, 17, 33}, {83, 130, 16, 75}, {85, 1100, 40, 7}, {13, 5, 0, 20}, {7, 0, 3, 4}} {
+			ld1, ld2 := s.n1+3, s.n2+5
+			a := randomSlice(r, s.k*s.m, 1)
+			b1, b2 := randomSlice(r, s.k*ld1, 1), randomSlice(r, s.k*ld2, 1)
+			c1, c2 := randomSlice(r, s.m*ld1, 1), randomSlice(r, s.m*ld2, 1)
+			for _, pairs := range []bool{false, true} {
+				for _, pool := range pools {
+					name := fmt.Sprint(s, " pairs ", pairs, " workers ", pool.Size())
+					first := kernel.Right{LDC: ld1, B: b1, LDB: ld1, N: s.n1, Fresh: true}
+					second := kernel.Right{LDC: ld2, B: b2, LDB: ld2, N: s.n2}
+					one := []kernel.Right{first, second}
+					sums, wantSums := make([]float32, s.m), make([]float32, s.m)
+					for i, c := range [][]float32{c1, c2} {
+						one[i].C = append([]float32(nil), c...)
+						kernel.GemmTNEach(kernel.TN{Pairs: pairs}, nil, s.m, s.k, a, s.m, one[i])
+					}
+					kernel.ColumnSums(nil, wantSums, a, s.k, s.m, s.m)
+					first.C, second.C = append([]float32(nil), c1...), append([]float32(nil), c2...)
+					kernel.GemmTNEach(kernel.TN{Pairs: pairs, Sums: sums}, pool, s.m, s.k, a, s.m, first, second)
+					wantSame(t, name+" first", first.C, one[0].C)
+					wantSame(t, name+" second", second.C, one[1].C)
+					wantSame(t, name+" sums", sums, wantSums)
+				}
 			}
 		}
 	})

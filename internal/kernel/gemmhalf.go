@@ -1,5 +1,9 @@
 package kernel
 
+import "sync"
+
+var packedScratch = sync.Pool{New: func() any { return new(Packed) }}
+
 // gemmHalf continues the chains of C with a B of BFloat16, which is widened on
 // the way: the bits are those of the same product in float32. Tiles of a few rows
 // read B as it is; more rows share panels that were widened for them.

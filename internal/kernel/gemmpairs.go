@@ -105,23 +105,13 @@ func oddLines(n int) int {
 	return ((n+line-1)/line | 1) * line
 }
 
-// gemmTNPairs continues C with the given columns of A and the steps of b.
-func gemmTNPairs(c []float32, ldc, m int, a []float32, lda int, b *Packed, p0, p1 int, from start) {
-	scratch := stripScratch.Get().(*[]float32)
-	defer stripScratch.Put(scratch)
-	tiles, in := tileCount(m), b.inWords()
-	for t0 := 0; t0 < tiles; {
-		t1 := nextCut(t0, tiles, blockRows/tileHeight(), 1)
-		r0, r1 := tileStart(m, t0), tileStart(m, t1)
-		*scratch = grow(*scratch, (r1-r0)*in.K)
-		strips := pairStrips(*scratch, a[r0:], lda, r1-r0, b.K)
-		if usePairs {
-			multiplyWide(&pairTiles, c[r0*ldc:], ldc, &strips, &in, 0, in.K, p0, p1, from)
-		} else {
-			multiplyPairsGeneric(c[r0*ldc:], ldc, &strips, &in, p0, p1, from)
-		}
-		t0 = t1
+// multiplyPairs is multiply for strips and panels of words.
+func multiplyPairs(c []float32, ldc int, strips *[2]strip, b Packed, p0, p1 int, from start) {
+	if usePairs {
+		multiplyWide(&pairTiles, c, ldc, strips, &b, 0, b.K, p0, p1, from)
+		return
 	}
+	multiplyPairsGeneric(c, ldc, strips, &b, p0, p1, from)
 }
 
 func multiplyPairsGeneric(c []float32, ldc int, strips *[2]strip, b *Packed, p0, p1 int, from start) {

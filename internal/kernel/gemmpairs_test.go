@@ -110,7 +110,8 @@ func TestPairsBits(t *testing.T) {
 				sums, wantSums := make([]float32, s.m), make([]float32, s.m)
 				kernel.ColumnSums(nil, wantSums, at, s.k, s.m, s.m)
 				run(fmt.Sprint("GemmTN ", pool.Size()), func(c []float32) {
-					kernel.GemmTNWith(kernel.TN{Pairs: true, Sums: sums}, pool, c, s.n, s.m, s.n, s.k, at, s.m, b, s.n)
+					to := kernel.Right{C: c, LDC: s.n, B: b, LDB: s.n, N: s.n}
+					kernel.GemmTNEach(kernel.TN{Pairs: true, Sums: sums}, pool, s.m, s.k, at, s.m, to)
 				})
 				wantSame(t, name+" sums", sums, wantSums)
 			}

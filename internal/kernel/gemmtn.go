@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/refrain-lm/refrain/internal/parallel"
@@ -14,113 +15,178 @@ import (
 // the gradient of weights, where k runs over the rows of a window. The sum is
 // the chain of [Gemm], continuing from C.
 func GemmTN(pool *parallel.Pool, c []float32, ldc, m, n, k int, a []float32, lda int, b []float32, ldb int) {
-	GemmTNWith(TN{}, pool, c, ldc, m, n, k, a, lda, b, ldb)
+	GemmTNEach(TN{}, pool, m, k, a, lda, Right{C: c, LDC: ldc, B: b, LDB: ldb, N: n})
 }
 
-// TN is how [GemmTNWith] differs from [GemmTN].
+// TN is what else [GemmTNEach] may do.
 type TN struct {
-	Fresh bool      // begin with zeros instead of with C
 	Pairs bool      // round both operands to bfloat16; the chain is one of pairs
 	Sums  []float32 // nil, or [m]: do to the bit what [ColumnSums] does with A, while it is being read
 }
 
-// GemmTNWith is [GemmTN] with options.
-func GemmTNWith(with TN, pool *parallel.Pool, c []float32, ldc, m, n, k int, a []float32, lda int, b []float32, ldb int) {
-	sums := with.Sums
+// Right is a right operand B [k,N] and the C [m,N] that its product belongs to.
+type Right struct {
+	C     []float32
+	LDC   int
+	B     []float32
+	LDB   int
+	N     int
+	Fresh bool // begin with zeros instead of with C
+}
+
+// GemmTNEach is [GemmTN] for one A and several B, each with its own C: what the
+// tiles want of A is copied once for all.
+func GemmTNEach(with TN, pool *parallel.Pool, m, k int, a []float32, lda int, rights ...Right) {
 	wantMatrix("GemmTN", "a", len(a), k, m, lda)
-	wantMatrix("GemmTN", "b", len(b), k, n, ldb)
-	wantMatrix("GemmTN", "c", len(c), m, n, ldc)
-	if sums != nil {
-		wantLen("GemmTN", "sums", len(sums), m)
+	if with.Sums != nil {
+		wantLen("GemmTN", "sums", len(with.Sums), m)
 	}
-	from := start{fresh: with.Fresh}
-	if m == 0 || n == 0 || k == 0 {
-		from.fill(c, ldc, m, 0, n)
-		if sums != nil {
-			ColumnSums(pool, sums, a, k, m, lda)
+	work := tnScratch.Get().(*[]tnProduct)
+	defer tnScratch.Put(work)
+	products, panels := (*work)[:0], 0
+	for _, r := range rights {
+		wantMatrix("GemmTN", "b", len(r.B), k, r.N, r.LDB)
+		wantMatrix("GemmTN", "c", len(r.C), m, r.N, r.LDC)
+		if m == 0 || r.N == 0 || k == 0 {
+			start{fresh: r.Fresh}.fill(r.C, r.LDC, m, 0, r.N)
+			continue
 		}
-		return
+		products = slices.Grow(products, 1)[:len(products)+1]
+		p := &products[len(products)-1] // keeps the memory of its packed
+		p.Right, p.first = r, panels
+		panels += (r.N + PanelWidth - 1) / PanelWidth
 	}
-	if float64(m)*float64(n)*float64(k) < minShared {
+	*work = products
+	if sums := with.Sums; sums != nil && (with.Pairs || panels == 0) {
+		ColumnSums(pool, sums, a, k, m, lda)
+		with.Sums = nil
+	}
+	if float64(m)*float64(panels*PanelWidth)*float64(k) < minShared {
 		pool = nil
 	}
-	if with.Pairs && sums != nil {
-		ColumnSums(pool, sums, a, k, m, lda)
-		sums = nil
-	}
-	packed := packedScratch.Get().(*Packed)
-	defer packedScratch.Put(packed)
-	for k0 := 0; k0 < k; {
+	for k0 := 0; k0 < k && panels > 0; {
 		k1 := nextCut(k0, k, blockDepth, 4)
-		if with.Pairs {
-			packed.PackPairs(pool, b[k0*ldb:], k1-k0, n, ldb)
-		} else {
-			packed.Pack(pool, b[k0*ldb:], k1-k0, n, ldb)
+		for i := range products {
+			products[i].pack(pool, with.Pairs, k0, k1)
 		}
-		gemmTNBlock(pool, c, ldc, m, a[k0*lda:], lda, packed, from, sums)
-		k0, from = k1, continued
+		gemmTNBlock(pool, m, a[k0*lda:], lda, products, panels, with.Sums)
+		k0 = k1
 	}
+	for i := range products {
+		products[i].Right = Right{} // the scratch keeps no one's memory but its own
+	}
+}
+
+// tnProduct is a product under way: the panels of all stand in a row.
+type tnProduct struct {
+	Right
+	packed Packed // the steps of B under way
+	first  int    // number of its first panel
+	from   start
+}
+
+func (p *tnProduct) pack(pool *parallel.Pool, pairs bool, k0, k1 int) {
+	p.from = start{fresh: p.Fresh && k0 == 0}
+	if pairs {
+		p.packed.PackPairs(pool, p.B[k0*p.LDB:], k1-k0, p.N, p.LDB)
+	} else {
+		p.packed.Pack(pool, p.B[k0*p.LDB:], k1-k0, p.N, p.LDB)
+	}
+}
+
+// own are those of panels p0 to p1 of all that belong to this product.
+func (p *tnProduct) own(p0, p1 int) (lo, hi int) {
+	return max(0, p0-p.first), min(p.packed.Panels(), p1-p.first)
 }
 
 var (
-	packedScratch = sync.Pool{New: func() any { return new(Packed) }}
-	stripScratch  = sync.Pool{New: func() any { return new([]float32) }}
+	tnScratch    = sync.Pool{New: func() any { return new([]tnProduct) }}
+	stripScratch = sync.Pool{New: func() any { return new([]float32) }}
 )
 
-// gemmTNBlock does the steps of b, at most blockDepth. The workers whose panels
-// are the first take the sums.
-func gemmTNBlock(pool *parallel.Pool, c []float32, ldc, m int, a []float32, lda int, b *Packed, from start, sums []float32) {
+// gemmTNBlock does the steps that are packed, at most blockDepth. The workers whose
+// panels are the first take the sums.
+func gemmTNBlock(pool *parallel.Pool, m int, a []float32, lda int, products []tnProduct, panels int, sums []float32) {
 	if pool.Size() == 1 { // allocates nothing
-		gemmTNPart(c, ldc, a, lda, 0, m, b, 0, b.Panels(), from, sums)
+		gemmTNPart(a, lda, 0, m, products, 0, panels, sums)
 		return
 	}
-	grid := divide(pool.Size(), tileCount(m), b.Panels(), 1)
+	grid := divide(pool.Size(), tileCount(m), panels, 1)
 	pool.Run(func(worker int) {
 		t0, t1, p0, p1 := grid.part(worker)
-		gemmTNPart(c, ldc, a, lda, tileStart(m, t0), tileStart(m, t1), b, p0, p1, from, sums)
+		gemmTNPart(a, lda, tileStart(m, t0), tileStart(m, t1), products, p0, p1, sums)
 	})
 }
 
-// gemmTNPart does rows r0 to r1 of C in panels p0 to p1.
-func gemmTNPart(c []float32, ldc int, a []float32, lda, r0, r1 int, b *Packed, p0, p1 int, from start, sums []float32) {
+// gemmTNPart does rows r0 to r1 of every C in panels p0 to p1. It copies blocks of
+// columns of A into strips that tiles read from front to back: in place, every step
+// of a tile would be in another line.
+func gemmTNPart(a []float32, lda, r0, r1 int, products []tnProduct, p0, p1 int, sums []float32) {
 	if r0 == r1 || p0 == p1 {
 		return
 	}
-	sums = part(sums, r0, r1)
 	if p0 > 0 {
 		sums = nil
 	}
-	if b.Storage == Pairs {
-		gemmTNPairs(c[r0*ldc:], ldc, r1-r0, a[r0:], lda, b, p0, p1, from)
+	k, pairs := products[0].packed.K, products[0].packed.Storage == Pairs
+	if !useAsm && !pairs {
+		if sums != nil {
+			ColumnSums(nil, sums[r0:r1], a[r0:], k, r1-r0, lda)
+		}
+		for i := range products {
+			products[i].generic(a, lda, r0, r1, p0, p1)
+		}
 		return
 	}
-	if useAsm {
-		gemmTNTiles(c[r0*ldc:], ldc, r1-r0, a[r0:], lda, b, p0, p1, from, sums)
-		return
+	depth := k
+	if pairs {
+		depth = words(k)
 	}
-	from.fill(c[r0*ldc:], ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))
-	if sums != nil {
-		ColumnSums(nil, sums, a[r0:], b.K, r1-r0, lda)
-	}
-	for p := p0; p < p1; p++ {
-		j := p * PanelWidth
-		tileGeneric(c[r0*ldc+j:], ldc, a[r0:], 1, lda, r1-r0, b.K, b.panel(p), min(PanelWidth, b.N-j))
+	scratch := stripScratch.Get().(*[]float32)
+	defer stripScratch.Put(scratch)
+	tiles := tileCount(r1 - r0)
+	for t0 := 0; t0 < tiles; {
+		t1 := nextCut(t0, tiles, blockRows/tileHeight(), 1)
+		c0, c1 := r0+tileStart(r1-r0, t0), r0+tileStart(r1-r0, t1)
+		*scratch = grow(*scratch, (c1-c0)*depth)
+		var strips [2]strip
+		if pairs {
+			strips = pairStrips(*scratch, a[c0:], lda, c1-c0, k)
+		} else {
+			strips = columnStrips(*scratch, a[c0:], lda, c1-c0, k, part(sums, c0, c1))
+		}
+		for i := range products {
+			products[i].multiply(&strips, c0, p0, p1)
+		}
+		t0 = t1
 	}
 }
 
-// gemmTNTiles copies blocks of columns of A into strips that tiles read from
-// front to back: in place, every step of a tile would be in another line.
-func gemmTNTiles(c []float32, ldc, m int, a []float32, lda int, b *Packed, p0, p1 int, from start, sums []float32) {
-	scratch := stripScratch.Get().(*[]float32)
-	defer stripScratch.Put(scratch)
-	tiles := tileCount(m)
-	for t0 := 0; t0 < tiles; {
-		t1 := nextCut(t0, tiles, blockRows/tileHeight(), 1)
-		r0, r1 := tileStart(m, t0), tileStart(m, t1)
-		*scratch = grow(*scratch, (r1-r0)*b.K)
-		strips := columnStrips(*scratch, a[r0:], lda, r1-r0, b.K, part(sums, r0, r1))
-		multiply(c[r0*ldc:], ldc, &strips, b, 0, b.K, p0, p1, from)
-		t0 = t1
+// multiply does the rows of C from r0 on that the strips are for, in the product's
+// own of panels p0 to p1.
+func (p *tnProduct) multiply(strips *[2]strip, r0, p0, p1 int) {
+	lo, hi := p.own(p0, p1)
+	c, b := p.C[r0*p.LDC:], &p.packed
+	switch {
+	case lo >= hi:
+	case b.Storage != Pairs:
+		multiply(c, p.LDC, strips, b, 0, b.K, lo, hi, p.from)
+	default:
+		multiplyPairs(c, p.LDC, strips, b.inWords(), lo, hi, p.from)
+	}
+}
+
+// generic is plain Go for rows r0 to r1.
+func (p *tnProduct) generic(a []float32, lda, r0, r1, p0, p1 int) {
+	lo, hi := p.own(p0, p1)
+	if lo >= hi {
+		return
+	}
+	c := p.C[r0*p.LDC:]
+	p.from.fill(c, p.LDC, r1-r0, lo*PanelWidth, min(hi*PanelWidth, p.N))
+	for ; lo < hi; lo++ {
+		j := lo * PanelWidth
+		tileGeneric(c[j:], p.LDC, a[r0:], 1, lda, r1-r0, p.packed.K, p.packed.panel(lo), min(PanelWidth, p.N-j))
 	}
 }
 

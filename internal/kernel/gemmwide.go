@@ -4,9 +4,9 @@ package kernel
 type wide func(tiles, k int, a *float32, rowStride, kStride, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask uint16, ahead, next *float32)
 
 const (
-	wideLowest  = 4   // rows; fewer are left to the AVX2 tiles
-	wideHighest = 12  // rows
-	wideDepth   = 256 // steps of two panels in the first-level cache
+	wideLowest  = 4    // rows; fewer are left to the AVX2 tiles
+	wideHighest = 12   // rows
+	wideDepth   = 1024 // steps before C is written; panels stream from the second-level cache
 )
 
 // wideTiles are the microkernels by panels less one and by rows less one.
