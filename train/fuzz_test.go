@@ -31,6 +31,7 @@ func FuzzPlan(f *testing.F) {
 	plan, _, _ := runFiles(f)
 	f.Add(plan)
 	f.Add(bytes.Replace(plan, []byte(`"complete": true`), []byte(`"complete": false`), 1))
+	f.Add([]byte(`{"version":1}`))
 	f.Add([]byte(`{"version":1,"complete":true,"model":{"version":1,"kind":"recurrent"}}`))
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		p, err := train.ParsePlan(raw)

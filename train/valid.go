@@ -19,7 +19,7 @@ const (
 // model keeps much of each, so that they fit 256 MB.
 func windowOf(c lm.Config) int64 {
 	const most = 256 << 20 / 4 / validLanes
-	return min(validWindow, max(16, most/activations(c)/16*16))
+	return min(validWindow, max(16, most/max(1, activations(c))/16*16)) // a plan that was cut short has no model yet
 }
 
 // validation measures the weights of a run as they are.
