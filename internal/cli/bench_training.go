@@ -153,8 +153,8 @@ func trainingLines(rows []benchRow) string {
 				parts = append(parts, fmt.Sprintf("%s %.0f", name, 100*share))
 			}
 		}
-		fmt.Fprintf(&b, "%-5s %-31s %9s  %4.0f %%  %6.0f %%  %8s\n    %s\n", cell, name, commas(int64(row.Tokens)),
-			100*row.Share, 100*row.Share*row.Executed/row.Operations, size(int64(row.Memory)), strings.Join(parts, ", "))
+		fmt.Fprintf(&b, "%-5s %-31s %9s  %4.0f %%  %6.0f %%  %8s\n%s\n", cell, name, commas(int64(row.Tokens)),
+			100*row.Share, 100*row.Share*row.Executed/row.Operations, size(int64(row.Memory)), wrap("    "+strings.Join(parts, ", "), "    ", 80))
 	}
 	return b.String()
 }
