@@ -12,9 +12,11 @@ const (
 	// the steps of a window drift apart, shorter than anyone would notice.
 	spinLooks   = 200
 	pauseLength = 4
-	// yieldTime is how long a waiting worker keeps yielding before it parks.
-	// Products of one training step follow each other within it.
-	yieldTime = 40 * time.Microsecond
+	// yieldTime is how long a waiting worker keeps yielding before it parks. Waking
+	// a parked one takes long where processors are virtual, and workers drift
+	// apart by more than one expects: with 40 µs, one twentieth of a training
+	// step was lost.
+	yieldTime = 500 * time.Microsecond
 )
 
 // counter only grows; waiters wait for a value to pass. It has a cache line to
