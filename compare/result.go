@@ -249,7 +249,7 @@ type Sentence struct {
 type Cost struct {
 	TrainTokens Spread `json:"train_tokens"` // tokens a second in training
 	StepMillis  Spread `json:"step_millis"`  // milliseconds for one token of one stream
-	PeakBytes   int64  `json:"peak_bytes"`   // memory while training
+	PeakBytes   int64  `json:"peak_bytes"`   // most memory of the program while training: resident size on Linux, else what Go's runtime holds
 }
 
 // Spread is the median and range of repeated measurements.

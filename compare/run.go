@@ -10,8 +10,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/metrics"
 	"time"
 
 	"github.com/refrain-lm/refrain/checkpoint"
@@ -28,7 +26,7 @@ type runLog map[string]ending
 // ending is how a run ended.
 type ending struct {
 	Diverged  bool  `json:"diverged,omitempty"`
-	PeakBytes int64 `json:"peak_bytes,omitempty"` // of memory while training
+	PeakBytes int64 `json:"peak_bytes,omitempty"` // memory of the program while training
 }
 
 func (c *Comparison) readLog() error {
@@ -92,7 +90,7 @@ func (c *Comparison) do(ctx context.Context, r run) (outcome, error) {
 
 // train makes a run, or goes on with it.
 func (c *Comparison) train(ctx context.Context, r run) error {
-	watch := newMemoryWatch()
+	watch := watchMemory()
 	c.clock.begin(r)
 	on := func(e train.Event) {
 		watch.look()
@@ -110,7 +108,7 @@ func (c *Comparison) train(ctx context.Context, r run) error {
 		_, err = job.Run(ctx, on)
 		err = errors.Join(err, job.Close())
 	}
-	ended := ending{PeakBytes: watch.peak}
+	ended := ending{PeakBytes: watch.peak()}
 	switch {
 	case errors.Is(err, train.ErrDiverged):
 		ended.Diverged = true
@@ -234,25 +232,4 @@ func (c *Comparison) tidy(r run) error {
 		}
 	}
 	return nil
-}
-
-// memoryWatch follows what the program holds in memory beyond what it held before
-// a run.
-type memoryWatch struct {
-	sample []metrics.Sample
-	before int64
-	peak   int64
-}
-
-func newMemoryWatch() *memoryWatch {
-	runtime.GC()
-	w := &memoryWatch{sample: []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}}
-	w.look()
-	w.before, w.peak = w.peak, 0
-	return w
-}
-
-func (w *memoryWatch) look() {
-	metrics.Read(w.sample)
-	w.peak = max(w.peak, int64(w.sample[0].Value.Uint64())-w.before)
 }

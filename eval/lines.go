@@ -22,6 +22,9 @@ type LineScore struct {
 	Lossy   bool
 	Part    int // 1, 2, … where a line too long was scored in parts; else 0
 	Each    []Surprisal
+
+	Hits   int  // tokens that were the model's first choice
+	Ranked bool // whether Hits was counted
 }
 
 // Perplexity is exp of the nats a token.
@@ -80,6 +83,9 @@ func (l *LineScorer) Score(line []byte, more, each bool) LineScore {
 	for at := 0; at < s.Tokens; at += streamWindow {
 		n := min(streamWindow, s.Tokens-at)
 		l.scorer.Score(l.ids[at:at+n], l.ids[at+1:at+n+1], l.out[:n])
+		if r, ok := l.scorer.(ranker); ok {
+			s.Hits, s.Ranked = s.Hits+r.Hits(), true
+		}
 		for i, lp := range l.out[:n] {
 			s.LogProb += float64(lp)
 			if each {
@@ -102,6 +108,7 @@ func PerLine(ctx context.Context, m *Model, src []data.Source, progress func(int
 		res.NLL -= s.LogProb
 		res.Tokens += int64(s.Tokens)
 		res.Bytes += int64(s.Bytes)
+		res.Hits, res.Ranked = res.Hits+int64(s.Hits), res.Ranked || s.Ranked
 		res.Lossy = res.Lossy || s.Lossy
 		if progress != nil {
 			progress(res.Tokens)

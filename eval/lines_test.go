@@ -74,6 +74,7 @@ func TestLinesAddUp(t *testing.T) {
 			sum.NLL -= s.LogProb
 			sum.Tokens += int64(s.Tokens)
 			sum.Bytes += int64(s.Bytes)
+			sum.Hits, sum.Ranked = sum.Hits+int64(s.Hits), sum.Ranked || s.Ranked
 			// One rounding more or less in float64.
 			if d := math.Abs(bits[i] - s.BitsPerByte()); d > 1e-14*bits[i] {
 				t.Errorf("line %d: LineBits %v, LineScorer %v bits per byte", i, bits[i], s.BitsPerByte())

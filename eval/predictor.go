@@ -34,6 +34,10 @@ type Scorer interface {
 	Reset()
 }
 
+// A ranker is a Scorer that knows how many targets of its last Score were the most
+// probable token of their place.
+type ranker interface{ Hits() int }
+
 // recurrent makes a Predictor of an lm.Model.
 type recurrent struct{ m *lm.Model }
 
@@ -52,8 +56,7 @@ type recurrentScorer struct {
 
 func (s *recurrentScorer) Reset() { s.state.Reset() }
 
-// Hits is how many targets of the last Score were the most probable token of their
-// place.
+// Hits makes it a ranker.
 func (s *recurrentScorer) Hits() int { return s.tape.Hits() }
 
 func (s *recurrentScorer) Score(in, want []int32, out []float32) {

@@ -10,6 +10,8 @@ type Result struct {
 	NLL    float64 // summed negative log-likelihood, nats
 	Tokens int64   // predictions counted
 	Bytes  int64   // raw bytes they cover
+	Hits   int64   // of the predictions those whose token was the model's first choice
+	Ranked bool    // whether Hits was counted: n-gram models and mixtures look at the wanted token alone
 	Lossy  bool    // the tokenizer lost something, so bits per byte would lie
 	Unit   string  // what a token is: "char", "byte", "word"
 }
@@ -19,6 +21,14 @@ func (r Result) Loss() float64 { return r.NLL / float64(r.Tokens) }
 
 // Perplexity is exp(Loss).
 func (r Result) Perplexity() float64 { return math.Exp(r.Loss()) }
+
+// Accuracy is the share of Hits, NaN where they were not counted.
+func (r Result) Accuracy() float64 {
+	if !r.Ranked {
+		return math.NaN()
+	}
+	return float64(r.Hits) / float64(r.Tokens)
+}
 
 // BitsPerByte is NaN where the tokenizer lost something.
 func (r Result) BitsPerByte() float64 {
@@ -35,11 +45,12 @@ func (r Result) MarshalJSON() ([]byte, error) {
 		Loss        *float64 `json:"loss"`
 		Perplexity  *float64 `json:"perplexity"`
 		BitsPerByte *float64 `json:"bits_per_byte"`
+		Accuracy    *float64 `json:"accuracy"`
 		Tokens      int64    `json:"tokens"`
 		Bytes       int64    `json:"bytes"`
 		NLL         *float64 `json:"nll"`
 		Unit        string   `json:"unit"`
-	}{number(r.Loss()), number(r.Perplexity()), number(r.BitsPerByte()), r.Tokens, r.Bytes, number(r.NLL), r.Unit})
+	}{number(r.Loss()), number(r.Perplexity()), number(r.BitsPerByte()), number(r.Accuracy()), r.Tokens, r.Bytes, number(r.NLL), r.Unit})
 }
 
 func number(v float64) *float64 {

@@ -73,6 +73,9 @@ func (w *streamer) run(all bool) error {
 		n := min(streamWindow, len(w.ids)-at-1)
 		out := w.out[:n]
 		w.scorer.Score(w.ids[at:at+n], w.ids[at+1:at+n+1], out)
+		if r, ok := w.scorer.(ranker); ok {
+			w.res.Hits, w.res.Ranked = w.res.Hits+int64(r.Hits()), true
+		}
 		for _, lp := range out {
 			w.res.NLL -= float64(lp)
 		}

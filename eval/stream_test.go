@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,8 +46,13 @@ func TestStreamIsTheStepper(t *testing.T) {
 		ids := m.Tokenizer.Encode(nil, []byte(text))
 		s := m.Predictor.NewStepper(nil)
 		var want float64
+		hits := 0
 		for i := range len(ids) - 1 {
-			want -= logProb(s.Step(ids[i]), ids[i+1])
+			logits := s.Step(ids[i])
+			if slices.Index(logits, slices.Max(logits)) == int(ids[i+1]) {
+				hits++
+			}
+			want -= logProb(logits, ids[i+1])
 		}
 		got := stream(t, m, texts(text), nil)
 		if got.Tokens != int64(len(ids)-1) {
@@ -54,6 +60,12 @@ func TestStreamIsTheStepper(t *testing.T) {
 		}
 		if got.Bytes != int64(len(text)) {
 			t.Errorf("%d bytes, the text has %d", got.Bytes, len(text))
+		}
+		if got.Ranked != (m.LM != nil) || got.Ranked && got.Hits != int64(hits) {
+			t.Errorf("%d first choices (counted: %v), stepper %d", got.Hits, got.Ranked, hits)
+		}
+		if a := got.Accuracy(); got.Ranked && a != float64(hits)/float64(got.Tokens) || !got.Ranked && !math.IsNaN(a) {
+			t.Errorf("accuracy %v", a)
 		}
 		// Each step's float32 log-sum-exp is off by a few 1e-7, randomly.
 		if d := math.Abs(got.NLL - want); d > 2e-7*want {

@@ -33,7 +33,7 @@ func (b *builder) cost() section {
 			ms := m.Cost.StepMillis
 			return compare.Spread{Median: 1e3 * ms.Median, Low: 1e3 * ms.Low, High: 1e3 * ms.High, N: ms.N}, true
 		}},
-		{"memory while training, MB", func(m compare.Model) (compare.Spread, bool) {
+		{"peak memory of the program while training, MB", func(m compare.Model) (compare.Spread, bool) {
 			if m.Cost == nil {
 				return compare.Spread{}, false
 			}

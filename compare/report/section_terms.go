@@ -101,9 +101,18 @@ func (b *builder) unequal() prose {
 	}
 	said = append(said, "what each sees when scoring", "how it is initialised")
 	if exempt != "" {
-		said = append(said, "the "+exempt+"’s size, which is as many counts as the text gives")
+		said = append(said, "the "+exempt+"’s size, which is as many counts as the text gives", noise(b.doc.Result.Text.Tokenizer))
 	}
 	return say("Not equal: " + strings.Join(said, "; ") + ". Equal parameters do not cost equally either; see 8.")
+}
+
+// noise names what networks read beside the text, so that they learn of tokens that
+// it does not have; counts know of these without it.
+func noise(tokenizer string) string {
+	if tokenizer == "word" {
+		return "the networks’ text, in which one word in 2,048 stands as unknown if no other does"
+	}
+	return "the networks’ text, in which after one character in 8,192 stands one that it does not have"
 }
 
 // tuning is section 3: a panel for each search of a learning rate.

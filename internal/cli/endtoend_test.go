@@ -212,13 +212,14 @@ func TestEval(t *testing.T) {
 	smallModel(t)
 	r := refrain(t, nil, "", "eval", "song-model", "song.txt")
 	lines := strings.Split(r.out, "\n")
-	if r.status != 0 || r.err != "" || len(lines) != 4 || !strings.HasPrefix(lines[0], "loss        ") || !strings.HasSuffix(lines[0], " nats/char  32199 predictions") ||
-		!strings.HasSuffix(lines[1], "per char") || !strings.HasSuffix(lines[2], "32200 bytes; compare models by this one") {
+	if r.status != 0 || r.err != "" || len(lines) != 5 || !strings.HasPrefix(lines[0], "loss        ") || !strings.HasSuffix(lines[0], " nats/char  32199 predictions") ||
+		!strings.HasSuffix(lines[1], "per char") || !strings.HasSuffix(lines[2], "32200 bytes; compare models by this one") ||
+		!strings.HasPrefix(lines[3], "accuracy    ") || !strings.HasSuffix(lines[3], " %  of predictions were the most probable char") {
 		t.Errorf("%+v", r)
 	}
 	one := keysOf(t, refrain(t, nil, "", "eval", "song-model", "song.txt", "--json", "--threads", "1").out)
 	two := keysOf(t, refrain(t, nil, smallText(), "eval", "song-model", "-", "--json", "--threads", "2").out)
-	for _, key := range []string{"loss", "perplexity", "bits_per_byte", "tokens", "bytes"} {
+	for _, key := range []string{"loss", "perplexity", "bits_per_byte", "accuracy", "tokens", "bytes"} {
 		if one[key] == nil || one[key] != two[key] {
 			t.Errorf("%s: %v from a file, %v from standard input", key, one[key], two[key])
 		}

@@ -134,7 +134,11 @@ func (a *app) printResult(res eval.Result) error {
 	perplexity := significant(res.Perplexity())
 	loss := fmt.Sprintf("%.4f", res.Loss())
 	w := max(len(loss), len(perplexity), len(bits))
-	_, err := fmt.Fprintf(a.out.w, "loss        %-*s nats/%s  %s predictions\nperplexity  %-*s  per %s\nbits/byte   %-*s  %s\n",
-		len(loss), loss, res.Unit, a.count(res.Tokens), w-1, perplexity, res.Unit, w-1, bits, why)
+	accuracy := ""
+	if v := res.Accuracy(); !math.IsNaN(v) {
+		accuracy = fmt.Sprintf("accuracy    %-*s  of predictions were the most probable %s\n", w-1, fmt.Sprintf("%.1f %%", 100*v), res.Unit)
+	}
+	_, err := fmt.Fprintf(a.out.w, "loss        %-*s nats/%s  %s predictions\nperplexity  %-*s  per %s\nbits/byte   %-*s  %s\n%s",
+		len(loss), loss, res.Unit, a.count(res.Tokens), w-1, perplexity, res.Unit, w-1, bits, why, accuracy)
 	return err
 }

@@ -1,5 +1,5 @@
-"""Writes keras.json: what Keras' own Tokenizer makes of small texts, by Keras 3.15.1. The order of word_docs in
-its JSON is that of Python's hashes.
+"""Writes keras.json: what Keras' own Tokenizer makes of small texts, by Keras 3.15.1. Its counts and indices are in
+its JSON, where the order of word_docs is that of Python's hashes.
 
     PYTHONHASHSEED=0 python golden.py > keras.json
 """
@@ -36,19 +36,20 @@ def case(name, args, tokens=False):
     t.fit_on_texts(texts)
     sequences = t.texts_to_sequences(texts + other)
     return dict(
-        name=name, args=args, texts=texts, other=other, tokens=tokens,
-        word_counts=list(t.word_counts.items()), word_docs=dict(t.word_docs), word_index=t.word_index,
-        index_docs={str(k): v for k, v in t.index_docs.items()}, document_count=t.document_count,
-        sequences=sequences, back=t.sequences_to_texts(sequences + [[1, 2, 99]]),
-        matrix={m: t.texts_to_matrix(other[:2], m).tolist() for m in ("binary", "count", "freq", "tfidf")},
+        name=name, args=args, tokens=tokens, sequences=sequences, back=t.sequences_to_texts(sequences + [[1, 2, 99]]),
+        matrix={m: [[row_number(v) for v in row] for row in t.texts_to_matrix(other[:2], m).tolist()] for m in ("binary", "count", "freq", "tfidf")},
         json=t.to_json())
+
+
+def row_number(v):
+    return int(v) if v == int(v) else v
 
 
 def main():
     cases = [case(name, args) for name in TEXTS for args in CASES]
     cases += [case(name, args, tokens=True) for name in TEXTS for args in (dict(), dict(lower=False, num_words=3, oov_token="<unk>"))]
-    out = dict(keras=keras.__version__, python=sys.version.split()[0], cases=cases)
-    print(json.dumps(out, separators=(",", ":")))
+    out = dict(keras=keras.__version__, python=sys.version.split()[0], texts=TEXTS, other=OTHER, cases=cases)
+    print(json.dumps(out, separators=(",", ":"), ensure_ascii=False))
 
 
 if __name__ == "__main__":
