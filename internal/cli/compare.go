@@ -53,8 +53,6 @@ func (a *app) compareCommand() *cobra.Command {
 	f.BoolVar(&o.timings, "timings", true, "measure and show times")
 	f.BoolVar(&o.dryRun, "dry-run", false, "stop after the plan")
 	f.BoolVar(&o.json, "json", false, "events as JSON lines; the last has the folder")
-	f.Bool("all", false, "with --help: every flag in full")
-	_ = f.MarkHidden("all")
 	groups := []flagGroup{
 		{title: "First", names: []string{"models", "time", "tokens", "out", "equal", "seeds"}},
 		{title: "Text", names: []string{"valid", "test"}, brief: true},

@@ -173,6 +173,8 @@ func flagColumns(f *pflag.Flag) (head, usage, def string) {
 func (a *app) describe(cmd *cobra.Command, p page, shown map[string]string) {
 	a.pages[cmd] = &p
 	cmd.Flags().SortFlags = false
+	cmd.Flags().Bool("all", false, "with --help: every flag in full")
+	_ = cmd.Flags().MarkHidden("all")
 	for name, text := range shown {
 		if f := cmd.Flags().Lookup(name); f != nil {
 			if f.Annotations == nil {

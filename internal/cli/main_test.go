@@ -177,7 +177,7 @@ func TestPages(t *testing.T) {
 		}
 	}
 	for _, verb := range []string{"train", "eval", "generate", "score", "compare", "inspect", "tokenize", "quantize", "doctor", "bench", "completion"} {
-		for _, args := range [][]string{{verb, "--help"}, {"help", verb}, {verb, "-h", "--color", "never"}} {
+		for _, args := range [][]string{{verb, "--help"}, {"help", verb}, {verb, "-h", "--color", "never"}, {verb, "--help", "--all"}} {
 			r := refrain(t, nil, "", args...)
 			if r.status != 0 || r.err != "" || !strings.Contains(r.out, "  refrain "+verb) {
 				t.Errorf("%v: status %d, stderr %q, stdout %q", args, r.status, r.err, r.out)

@@ -78,8 +78,6 @@ func (a *app) trainCommand() *cobra.Command {
 	f.StringVar(&o.arpa, "arpa", "", "read a finished n-gram model from an ARPA `FILE`, as KenLM writes it")
 	f.BoolVar(&o.dryRun, "dry-run", false, "stop after the plan; name each value's source")
 	f.BoolVar(&o.json, "json", false, "events as JSON lines; the last has the model")
-	f.Bool("all", false, "with --help: every flag in full")
-	_ = f.MarkHidden("all")
 	groups[4].names = []string{"resume", "arpa", "dry-run", "json"}
 	shown := map[string]string{"valid": "last 10 %", "out": "book-model"}
 	for _, s := range train.Flags() {
