@@ -84,7 +84,7 @@ func writeText(path string, src []data.Source, sum io.Writer) (n int64, err erro
 	w := io.MultiWriter(f, sum)
 	err = data.Chunks(src, func(chunk []byte) error {
 		if n == 0 {
-			if err := refuseLabels(src[0].Name, chunk); err != nil {
+			if err := RefuseLabels(src[0].Name, chunk); err != nil {
 				return err
 			}
 		}
@@ -143,9 +143,9 @@ func halfRune(before []byte, f io.ReaderAt, at int64) int {
 	return 0
 }
 
-// refuseLabels refuses a file of examples for classifying, label TAB text, whose
-// labels a language model would learn as text.
-func refuseLabels(name string, head []byte) error {
+// RefuseLabels refuses a file of examples for classifying, label TAB text, whose
+// labels a language model would learn as text. head is how the file begins.
+func RefuseLabels(name string, head []byte) error {
 	lines := strings.Split(string(head[:min(len(head), nearCut)]), "\n")
 	if len(lines) > 1 {
 		lines = lines[:len(lines)-1]

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/refrain-lm/refrain/compare"
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/tokenizer"
 )
@@ -28,6 +29,11 @@ func Read(src []data.Source, o tokenizer.Options) (*Corpus, error) {
 	})
 	if err != nil && !errors.Is(err, errEnough) {
 		return nil, err
+	}
+	if len(src) > 0 {
+		if err := compare.RefuseLabels(src[0].Name, text); err != nil {
+			return nil, err
+		}
 	}
 	head := text[:len(text)-len(text)/10]
 	learner, err := tokenizer.NewTrainer(o)

@@ -126,6 +126,11 @@ func (a *app) article(cmd *cobra.Command, args []string, o compareFlags, own *ar
 	if err = errors.Join(err, data.CloseSources(src)); err != nil {
 		return err
 	}
+	if !own.perFile {
+		if err := compare.RefuseLabels(files[0], []byte(strings.Join(docs[:min(len(docs), 1000)], "\n"))); err != nil {
+			return err
+		}
+	}
 	x, err := compare.NewArticle(o.out, docs, record)
 	if err != nil {
 		return err

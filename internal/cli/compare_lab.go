@@ -214,9 +214,11 @@ func (r *labRun) train(ctx context.Context) (lab.Result, error) {
 		r.row("plan   %s on the text, %s steps each", plural(int64(len(s.Variants)), "variant", "variants"), r.count(s.Steps))
 	}
 	if len(s.Tasks) > 0 {
-		longest := slices.Max(s.Lags)
-		r.row("       %s on %s at lags %v; %s steps at most, %s at lag %s", plural(int64(len(s.TaskVariants)), "variant", "variants"), strings.Join(s.Tasks, ", "), s.Lags, r.count(s.TaskSteps),
-			r.count(lab.Task{Name: s.Tasks[0], Lag: longest}.Most(s.TaskSteps)), r.count(int64(longest)))
+		most, longest := r.count(s.TaskSteps)+" steps at most", slices.Max(s.Lags)
+		if n := (lab.Task{Name: s.Tasks[0], Lag: longest}).Most(s.TaskSteps); n < s.TaskSteps {
+			most += fmt.Sprintf(", %s at lag %s", r.count(n), r.count(int64(longest)))
+		}
+		r.row("       %s on %s at lags %v; %s", plural(int64(len(s.TaskVariants)), "variant", "variants"), strings.Join(s.Tasks, ", "), s.Lags, most)
 	}
 	res, err := lab.Run(ctx, r.corpus, r.s, r.on)
 	res.Command, res.Version = strings.Join(r.again(res), " "), moduleVersion()

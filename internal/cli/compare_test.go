@@ -76,6 +76,8 @@ func TestCompareRefusals(t *testing.T) {
 		{"empty.txt", 1, "empty.txt is empty"},
 		{"word.txt", 1, "too few to train, validate and test on"},
 		{"labels.tsv", 1, "cut -f2 labels.tsv"},
+		{"--article labels.tsv", 1, "cut -f2 labels.tsv"},
+		{"--lab gradients labels.tsv", 1, "cut -f2 labels.tsv"},
 		{"gone.txt", 1, "no such file"},
 		{"song.txt --models lstm,gruu", 2, "did you mean gru?"},
 		{"song.txt --models lstm", 2, "needs two models"},
