@@ -195,6 +195,10 @@ func (b *builder) tuningSays() prose {
 		if m.Search == nil || m.Search.Setting != "learning rate" {
 			continue
 		}
+		if m.Search.Chosen == 0 {
+			chosen = append(chosen, say(m.Name, " none, since all diverged"))
+			continue
+		}
 		chosen = append(chosen, say(m.Name, " ", number(fmt.Sprintf("result.models.%d.search.chosen", i), m.Search.Chosen, rate(m.Search.Chosen))))
 		if m.Search.AtEdge {
 			edges = append(edges, m.Name)

@@ -169,7 +169,7 @@ func seeds(of []uint64) string {
 func (b *builder) rates() string {
 	var s []string
 	for _, m := range b.doc.Result.Models {
-		if m.Search != nil && m.Search.Setting == "learning rate" {
+		if m.Search != nil && m.Search.Setting == "learning rate" && m.Search.Chosen > 0 {
 			s = append(s, m.Name+" "+rate(m.Search.Chosen))
 		}
 	}
