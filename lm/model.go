@@ -2,6 +2,7 @@ package lm
 
 import (
 	"fmt"
+	"runtime"
 
 	"github.com/refrain-lm/refrain/nn"
 )
@@ -18,6 +19,7 @@ type Model struct {
 	head   *nn.Head
 	params []*nn.Param
 	drop   *nn.WeightDrop // nil without weight dropout
+	kept   bool           // packed for inference
 }
 
 // Config returns what the model was built from.
@@ -179,9 +181,14 @@ func (m *Model) collectParams() {
 	}
 }
 
-// Refresh packs the weights for the products: for inference alone, or for
-// training as well. It is due after every change of a parameter's Value.
+// Refresh packs the weights for the products of inference and keeps them packed. For
+// training it frees that memory, and windows pack what they come to, so that a model
+// steps (Step, generation) after a Refresh for inference alone. It is due after every change of a parameter's Value.
 func (m *Model) Refresh(pool *nn.Pool, train bool) {
+	if train && m.kept {
+		defer runtime.GC() // half as much memory as the weights and gradients to come
+	}
+	m.kept = !train
 	for _, b := range m.blocks {
 		b.Refresh(pool, train)
 	}
@@ -330,6 +337,9 @@ func (m *Model) forward(t *Tape, in []int32, s *State) []float32 {
 	if s.B < 1 || len(in)%s.B != 0 {
 		panic(fmt.Sprintf("lm: %d ids in %d lanes", len(in), s.B))
 	}
+	if t.Mode.Scratch == nil {
+		t.Mode.Scratch = new(nn.Scratch)
+	}
 	tt := len(in) / s.B
 	if t.blocks == nil {
 		t.blocks = make([]nn.Tape, len(m.blocks))
@@ -359,7 +369,7 @@ func (m *Model) trace(t *Tape) {
 }
 
 // UseBFloat16 lets the products of training round their operands to bfloat16,
-// from the next [Model.Refresh] for training on. Vectors, such as biases and
+// after a [Model.Refresh] for training. Vectors, such as biases and
 // gains, have no products.
 func (m *Model) UseBFloat16(on bool) {
 	for _, p := range m.params {

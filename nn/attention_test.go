@@ -155,6 +155,7 @@ func TestAttentionBegins(t *testing.T) {
 		}
 	}
 	y, again := make([]float32, n), make([]float32, n)
+	l.Refresh(nil, false)
 	l.Step(nil, 1, blank, x, y)
 	l.Step(nil, 1, used, x, again)
 	sameBits(t, "first step", again, y)

@@ -97,6 +97,8 @@ func (f sides) input(pre, x []float32, g0, g1, width, lo, hi int) {
 // forward runs a window. own computes units [lo,hi) of all lanes of step s, of
 // which t.xhat and t.uhat hold both products.
 func (l *batchNormCell) forward(m Mode, t *Tape, x, h, count []float32, own func(s, lo, hi int)) []float32 {
+	l.take(m, t)
+	defer l.give(m, t)
 	rows, b := t.rows(), t.lanes
 	t.h = l.beginState(t, t.h, h)
 	for _, buf := range []*[]float32{&t.pre, &t.xhat, &t.uhat} {
@@ -107,7 +109,7 @@ func (l *batchNormCell) forward(m Mode, t *Tape, x, h, count []float32, own func
 		checkTogether(t.count)
 		t.moments = grow(t.moments, t.steps*l.momentsWidth())
 	}
-	kernel.Affine(m.Pool, t.xhat, l.stride, nil, x, l.in, rows, &l.inputs)
+	kernel.Affine(m.Pool, t.xhat, l.stride, nil, x, l.in, rows, &t.packs.in)
 	t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.forwardUnits(m.Train, t, p0, p1, own) })
 	l.endState(t, t.h, h)
 	for lane := range b {
@@ -141,7 +143,7 @@ func (l *batchNormCell) forwardUnits(train bool, t *Tape, p0, p1 int, own func(s
 	for s := range t.steps {
 		u := at(t.uhat, s, b*l.stride)
 		l.clearUnits(u, b, p0, p1)
-		l.recur(u, l.stride, at(t.h, s, n), b, 0, l.gates, p0, p1)
+		t.packs.recur(u, l.stride, at(t.h, s, n), b, 0, l.gates, p0, p1)
 		if train {
 			mx, mu, _ := l.moments(t, s)
 			l.normalizeGates(at(t.xhat, s, b*l.stride), mx, b, lo, hi)
@@ -172,6 +174,8 @@ func (l *batchNormCell) normalizeGatesGrad(d, hat, moments []float32, lanes, lo,
 // [lo,hi) of all lanes of step s into the gradients of a, in t.pre, and of u, in
 // du; dh [B,H] is that of the step's h. It also moves the running statistics.
 func (l *batchNormCell) backward(m Mode, t *Tape, dy, du []float32, own func(s, lo, hi int, dh []float32)) []float32 {
+	l.takeBack(m, t)
+	defer l.give(m, t)
 	t.draw = grow(t.draw, t.rows()*l.stride)
 	t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.backwardUnits(t, dy, du, p0, p1, own) })
 	l.gainGrads(m.Pool, t, du)
@@ -188,7 +192,7 @@ func (l *batchNormCell) backward(m Mode, t *Tape, dy, du []float32, own func(s, 
 		l.u.follow(i, seen, u, t.lanes)
 	})
 	l.seen.Value[0] = max(l.seen.Value[0], float32(1+positionAt(t.count[0], t.steps-1, NormPositions)))
-	return l.productGrads(m.Pool, t)
+	return l.productGrads(m, t)
 }
 
 func (l *batchNormCell) backwardUnits(t *Tape, dy, du []float32, p0, p1 int, own func(s, lo, hi int, dh []float32)) {
@@ -198,7 +202,7 @@ func (l *batchNormCell) backwardUnits(t *Tape, dy, du []float32, p0, p1 int, own
 		dh := at(dy, s, n)
 		if s < t.steps-1 {
 			t.barrier.Wait() // the product needs all units of step s+1
-			kernel.Gemm(dh, l.hidden, at(t.draw, s+1, b*l.stride), l.stride, b, &l.back[0], p0, p1)
+			kernel.Gemm(dh, l.hidden, at(t.draw, s+1, b*l.stride), l.stride, b, &t.packs.recurrent[0], p0, p1)
 		}
 		t.traceBackward(s, 0, b, lo, hi, dh, t.dc)
 		own(s, lo, hi, dh)
@@ -234,8 +238,8 @@ func (l *batchNormCell) eachPosition(t *Tape, follow func(s, i, seen int)) {
 func (l *batchNormCell) stepSides(w *Worker, b int, x, h, a, u []float32) (lo, hi int) {
 	p0, p1 := w.panels(l.hidden)
 	l.clearUnits(u, b, p0, p1)
-	l.recur(u, l.stride, h, b, 0, l.gates, p0, p1)
-	w.affine(a, l.stride, nil, x, l.in, b, &l.inputs)
+	l.step().recur(u, l.stride, h, b, 0, l.gates, p0, p1)
+	w.affine(a, l.stride, nil, x, l.in, b, &l.step().in)
 	return unitRange(p0, p1, l.hidden)
 }
 

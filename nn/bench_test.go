@@ -93,6 +93,7 @@ func BenchmarkAttention(b *testing.B) {
 			}
 			report(b, tokens, 2*flops)
 		})
+		l.Refresh(pool, false)
 		one, y := l.NewState(1), make([]float32, s.width)
 		one[2][0] = float32(s.context)
 		b.Run(name+"/step", func(b *testing.B) {
@@ -141,6 +142,7 @@ func BenchmarkStep(b *testing.B) {
 	for _, c := range benchCells {
 		for _, h := range []int{128, 512, 650} {
 			l := c.build(h, h)
+			l.Refresh(nil, false)
 			s, x, y := l.NewState(1), random(1, h, 1), make([]float32, h)
 			b.Run(fmt.Sprintf("%s/H=%d", c.name, h), func(b *testing.B) {
 				b.ReportAllocs()

@@ -28,17 +28,10 @@ type cell struct {
 	bih *Param // [G·H]
 	bhh *Param // [G·H]
 
-	bias   []float32     // [G·H], what each preactivation's chain starts with
-	inputs kernel.Packed // W_ihᵀ [In,G·H]
-	// One W_hhᵀ [H,H] per gate, so that a range of panels is the same range of
-	// units in every gate.
-	recurrent []kernel.Packed
-
-	// Training only.
-	inputsBack kernel.Packed // W_ih [G·H,In], for dx
-	// W_hh [gates·H,H] for the gradient of h₋₁, cut where the gradients of
-	// the gates come from different buffers; backGates says how.
-	back      []kernel.Packed
+	bias []float32 // [G·H], what each preactivation's chain starts with
+	kept *packs    // for inference; nil while passes pack for themselves
+	// backGates cuts W_hh [G·H,H], for the gradient of h₋₁, where the gradients of
+	// the gates come from different buffers.
 	backGates []int
 }
 
@@ -63,8 +56,6 @@ func newCell(name string, layer, in, hidden int, bias Bias, forget int, backGate
 		bih:       param("bias_ih", inputBias, gates*hidden),
 		bhh:       param("bias_hh", recurrentBias, gates*hidden),
 		bias:      make([]float32, gates*hidden),
-		recurrent: make([]kernel.Packed, gates),
-		back:      make([]kernel.Packed, len(backGates)),
 		backGates: backGates,
 	}
 	c.bih.forget, c.bhh.forget = forget, forget
@@ -92,37 +83,76 @@ func (c *cell) InSize() int { return c.in }
 // OutSize is the width of y, the number of units.
 func (c *cell) OutSize() int { return c.hidden }
 
-// Refresh packs the weights after they have changed, with train also those
-// that Backward multiplies with.
+// Refresh follows a change of the weights: it packs them for inference and keeps
+// them so. With train it drops what was kept, and each pass packs for itself; Step
+// is then not possible.
 func (c *cell) Refresh(pool *Pool, train bool) {
-	h, g := c.hidden, c.gates
 	copy(c.bias, c.bih.Value)
 	kernel.Add(c.bias, c.bhh.Value)
-	c.wih.packT(pool, &c.inputs, train, 0, g*h)
-	for i := range c.recurrent {
-		c.whh.packT(pool, &c.recurrent[i], train, i*h, (i+1)*h)
-	}
-	if !train {
+	if train {
+		c.kept = nil
 		return
 	}
-	c.wih.packBack(pool, &c.inputsBack, 0, g*h)
+	if c.kept == nil {
+		c.kept = &packs{recurrent: make([]kernel.Packed, c.gates)}
+	}
+	c.packT(pool, c.kept, false)
+}
+
+// packT packs the weights for the way forward.
+func (c *cell) packT(pool *Pool, to *packs, train bool) {
+	c.wih.packT(pool, &to.in, train, 0, c.gates*c.hidden)
+	for i := range to.recurrent {
+		c.whh.packT(pool, &to.recurrent[i], train, i*c.hidden, (i+1)*c.hidden)
+	}
+}
+
+// take gives t the weights for a pass forward, kept or packed now.
+func (c *cell) take(m Mode, t *Tape) {
+	if t.packs = c.kept; t.packs != nil {
+		return
+	}
+	t.packs = m.scratch(&t.own).take()
+	t.packs.cut(packedSize(c.hidden, c.hidden), ones[:c.gates])
+	c.packT(m.Pool, t.packs, m.Train)
+}
+
+// ones is a matrix for each gate, of which no cell has more.
+var ones = [...]int{1, 1, 1, 1}
+
+// takeBack gives t the recurrent weights for a pass backward; inputGrad packs the
+// others when it comes to them.
+func (c *cell) takeBack(m Mode, t *Tape) {
+	t.packs = m.scratch(&t.own).take()
+	t.packs.cut(packedSize(c.hidden, c.hidden), c.backGates)
 	gate := 0
 	for i, n := range c.backGates {
-		c.whh.packBack(pool, &c.back[i], gate*h, (gate+n)*h)
+		c.whh.packBack(m.Pool, &t.packs.recurrent[i], gate*c.hidden, (gate+n)*c.hidden)
 		gate += n
 	}
 }
+
+// give ends a pass that take or takeBack began.
+func (c *cell) give(m Mode, t *Tape) {
+	if t.packs != c.kept {
+		m.scratch(&t.own).give(t.packs)
+	}
+	t.packs = nil
+}
+
+// step is the weights for Step.
+func (c *cell) step() *packs { return c.kept.forStep(c.wih) }
 
 // project starts the preactivations of a whole window: the bias, then the
 // product of the input, pre [T·B,G·H] = bias + x·W_ihᵀ, rows ld apart.
 func (c *cell) project(pool *Pool, t *Tape, pre []float32, ld int) {
 	v := len(t.Lookup.Table) / c.in
 	if t.looked = v > 0 && t.rows() >= 4*v; !t.looked {
-		kernel.Affine(pool, pre, ld, c.bias, t.x, c.in, t.rows(), &c.inputs)
+		kernel.Affine(pool, pre, ld, c.bias, t.x, c.in, t.rows(), &t.packs.in)
 		return
 	}
 	t.table = grow(t.table, v*ld)
-	kernel.Affine(pool, t.table, ld, c.bias, t.Lookup.Table, c.in, v, &c.inputs)
+	kernel.Affine(pool, t.table, ld, c.bias, t.Lookup.Table, c.in, v, &t.packs.in)
 	pool.For(t.rows(), 64, func(lo, hi int) {
 		for k := lo; k < hi; k++ {
 			copy(at(pre, k, ld), at(t.table, int(t.Lookup.IDs[k]), ld))
@@ -132,13 +162,7 @@ func (c *cell) project(pool *Pool, t *Tape, pre []float32, ld int) {
 
 // projectStep is project for one step of a worker among others.
 func (c *cell) projectStep(w *Worker, pre, x []float32, b int) {
-	w.affine(pre, c.stride, c.bias, x, c.in, b, &c.inputs)
-}
-
-// recur continues the chains of gates [g0,g1) and panels [p0,p1) of one time
-// step: pre [B,G·H] += h·W_hhᵀ, rows ld apart, h [B,H].
-func (c *cell) recur(pre []float32, ld int, h []float32, b, g0, g1, p0, p1 int) {
-	kernel.GemmEach(pre[g0*c.hidden:], ld, c.hidden, h, c.hidden, b, c.recurrent[g0:g1], p0, p1)
+	w.affine(pre, c.stride, c.bias, x, c.in, b, &c.step().in)
 }
 
 // beginState makes buf [T+1,B,H] with the state before the window in front.
@@ -206,7 +230,7 @@ func (t *Tape) groupByID(pool *Pool, ld int) {
 
 // inputGrad returns dx [T·B,In] = dG·W_ih; of a looked-up x it is the gradient of
 // the table [V,In], as [Tape.OfTable] says.
-func (c *cell) inputGrad(pool *Pool, t *Tape) []float32 {
+func (c *cell) inputGrad(m Mode, t *Tape) []float32 {
 	if t.NoInputGrad {
 		return nil
 	}
@@ -215,6 +239,7 @@ func (c *cell) inputGrad(pool *Pool, t *Tape) []float32 {
 		pre, rows = t.table, len(t.table)/c.stride
 	}
 	t.dx = grow(t.dx, rows*c.in)
-	kernel.Affine(pool, t.dx, c.in, nil, pre, c.stride, rows, &c.inputsBack)
+	c.wih.packBack(m.Pool, &t.packs.in, 0, c.gates*c.hidden)
+	kernel.Affine(m.Pool, t.dx, c.in, nil, pre, c.stride, rows, &t.packs.in)
 	return t.dx
 }

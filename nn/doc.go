@@ -19,8 +19,9 @@
 // gradient of y, adds to Param.Grad and returns dx, the gradient of x.
 // Gradients end at the start of the window; states do not.
 //
-// Refresh packs the weights for the products. It is due after every change of
-// a Param.Value; Refresh with train is due before Backward.
+// Refresh is due after every change of a Param.Value. It packs the weights for the
+// products and keeps them so; with train it keeps nothing, and each pass packs what
+// it multiplies with, in a [Scratch] that blocks share. Only Step needs kept ones.
 //
 // # Who owns a buffer
 //
@@ -60,14 +61,15 @@
 //
 // # Memory
 //
-// A weight takes 16 bytes in training: value, gradient and two packed copies, of
-// which that for the way back has half the size with bfloat16; Adam's moments take
-// 8 more, a table of vectors has no packed copies. A window of T steps and B lanes
-// takes 4·T·B·(G·H + 3·H + In) bytes for an LSTM layer of G = 4 gates, H units and
-// In inputs, less for other cells; the head 4·T·B·H and one chunk of logits, at
+// A weight takes 8 bytes in training: value and gradient; Adam's moments take 8 more.
+// Kept packed for inference it takes 4 more, which training frees. Packed for a pass
+// are the weights of one layer at a time, in memory for 4 bytes of each element of
+// the largest W_ih and W_hh, or of the head's weight twice. A window of T steps and B
+// lanes takes 4·T·B·(G·H + 3·H + In) bytes for an LSTM layer of G = 4 gates, H units
+// and In inputs, less for other cells; the head 4·T·B·H and one chunk of logits, at
 // least 128 rows of V; the embedding and the packed operand of a weight's gradient
 // 4·T·B each of their widths. So an LSTM 3x1150 (400) over 10,000 words, in windows
 // of 70x20, needs with SGD 318 MB for values and gradients of its 39.8 million
-// weights, 318 for their packed copies, 32 for the table, 171 for the window: 839
-// MB; a process that trains it has 851 at its peak.
+// weights, 92 for packed ones, 32 for the table, 171 for the window: 613 MB; a
+// process that trains it has 681 at its peak.
 package nn

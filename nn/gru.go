@@ -71,6 +71,8 @@ func (l *GRU) resetBias() []float32 { return l.bhh.Value[2*l.hidden:] }
 // Forward maps x [T,B,In] to h [T,B,H] and carries s on.
 func (l *GRU) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []float32 {
 	t.begin("GRU.Forward", tt, b, l.in, x)
+	l.take(m, t)
+	defer l.give(m, t)
 	t.h = l.beginState(t, t.h, s[0])
 	t.pre = grow(t.pre, t.rows()*l.stride)
 	t.aux = grow(t.aux, t.rows()*l.hidden)
@@ -93,8 +95,8 @@ func (l *GRU) forwardAfter(t *Tape, p0, p1 int) {
 	b := t.lanes * width
 	for s := range t.steps {
 		pre, hn, hPrev, h := at(t.pre, s, t.lanes*l.stride), at(t.aux, s, b), at(t.h, s, b), at(t.h, s+1, b)
-		l.recur(pre, l.stride, hPrev, t.lanes, 0, 2, p0, p1)
-		kernel.Gemm(hn, width, hPrev, width, t.lanes, &l.recurrent[2], p0, p1)
+		t.packs.recur(pre, l.stride, hPrev, t.lanes, 0, 2, p0, p1)
+		kernel.Gemm(hn, width, hPrev, width, t.lanes, &t.packs.recurrent[2], p0, p1)
 		for k, row := 0, 0; k < b; k, row = k+width, row+l.stride {
 			r, z, n := threeGates(pre[row:], width, lo, hi)
 			kernel.GRUAfter(r, z, n, hn[k+lo:k+hi], hPrev[k+lo:k+hi], h[k+lo:k+hi])
@@ -111,13 +113,13 @@ func (l *GRU) forwardBefore(t *Tape, p0, p1 int) {
 	b := t.lanes * width
 	for s := range t.steps {
 		pre, rh, hPrev, h := at(t.pre, s, t.lanes*l.stride), at(t.aux, s, b), at(t.h, s, b), at(t.h, s+1, b)
-		l.recur(pre, l.stride, hPrev, t.lanes, 0, 2, p0, p1)
+		t.packs.recur(pre, l.stride, hPrev, t.lanes, 0, 2, p0, p1)
 		for k, row := 0, 0; k < b; k, row = k+width, row+l.stride {
 			r, z, _ := threeGates(pre[row:], width, lo, hi)
 			kernel.GRUBeforeGates(r, z, hPrev[k+lo:k+hi], rh[k+lo:k+hi])
 		}
 		t.barrier.Wait()
-		l.recur(pre, l.stride, rh, t.lanes, 2, 3, p0, p1)
+		t.packs.recur(pre, l.stride, rh, t.lanes, 2, 3, p0, p1)
 		for k, row := 0, 0; k < b; k, row = k+width, row+l.stride {
 			_, z, n := threeGates(pre[row:], width, lo, hi)
 			kernel.GRUBeforeOut(z, n, hPrev[k+lo:k+hi], h[k+lo:k+hi])
@@ -129,6 +131,8 @@ func (l *GRU) forwardBefore(t *Tape, p0, p1 int) {
 // Backward takes dy, the gradient of h [T,B,H], and returns that of x.
 func (l *GRU) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	checkLen("GRU.Backward", "dy", len(dy), t.rows()*l.hidden)
+	l.takeBack(m, t)
+	defer l.give(m, t)
 	if l.reset == ResetAfter {
 		t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.backwardAfter(t, dy, p0, p1) })
 	} else {
@@ -137,7 +141,7 @@ func (l *GRU) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	}
 	l.weightGrads(m.Pool, t, 2)
 	l.candidateGrads(m.Pool, t)
-	return l.inputGrad(m.Pool, t)
+	return l.inputGrad(m, t)
 }
 
 // candidateGrads adds the gradients of U and of the biases. Reset after: t.aux
@@ -164,7 +168,7 @@ func (l *GRU) later(t *Tape, dy []float32, s, p0, p1 int) {
 	for k := 0; k < b; k += width {
 		kernel.Add(dh[k+lo:k+hi], next[k+lo:k+hi])
 	}
-	kernel.Gemm(dh, width, at(t.pre, s+1, t.lanes*l.stride), l.stride, t.lanes, &l.back[0], p0, p1)
+	kernel.Gemm(dh, width, at(t.pre, s+1, t.lanes*l.stride), l.stride, t.lanes, &t.packs.recurrent[0], p0, p1)
 }
 
 func (l *GRU) backwardAfter(t *Tape, dy []float32, p0, p1 int) {
@@ -176,7 +180,7 @@ func (l *GRU) backwardAfter(t *Tape, dy []float32, p0, p1 int) {
 		if s < t.steps-1 {
 			t.barrier.Wait() // the products need all units of step s+1
 			l.later(t, dy, s, p0, p1)
-			kernel.Gemm(dh, width, at(t.aux, s+1, b), width, t.lanes, &l.back[1], p0, p1)
+			kernel.Gemm(dh, width, at(t.aux, s+1, b), width, t.lanes, &t.packs.recurrent[1], p0, p1)
 		}
 		t.traceBackward(s, 0, t.lanes, lo, hi, dh, nil)
 		for k, row := 0, 0; k < b; k, row = k+width, row+l.stride {
@@ -205,7 +209,7 @@ func (l *GRU) backwardBefore(t *Tape, dy []float32, p0, p1 int) {
 			clear(t.drh[k+lo : k+hi])
 		}
 		t.barrier.Wait() // the product needs dn of all units
-		kernel.Gemm(t.drh, width, pre[2*width:], l.stride, t.lanes, &l.back[1], p0, p1)
+		kernel.Gemm(t.drh, width, pre[2*width:], l.stride, t.lanes, &t.packs.recurrent[1], p0, p1)
 		for k, row := 0, 0; k < b; k, row = k+width, row+l.stride {
 			r, _, _ := threeGates(pre[row:], width, lo, hi)
 			kernel.GRUBeforeGatesGrad(r, hPrev[k+lo:k+hi], t.drh[k+lo:k+hi], dh[k+lo:k+hi])
@@ -218,7 +222,7 @@ func (l *GRU) Step(w *Worker, b int, s State, x, y []float32) {
 	h, pre, aux := s[0], s[1], s[2]
 	p0, p1 := w.panels(l.hidden)
 	l.projectStep(w, pre, x, b)
-	l.recur(pre, l.stride, h, b, 0, 2, p0, p1)
+	l.step().recur(pre, l.stride, h, b, 0, 2, p0, p1)
 	if l.reset == ResetAfter {
 		l.stepAfter(b, h, pre, aux, y, p0, p1)
 	} else {
@@ -231,7 +235,7 @@ func (l *GRU) Step(w *Worker, b int, s State, x, y []float32) {
 func (l *GRU) stepAfter(b int, h, pre, hn, y []float32, p0, p1 int) {
 	width := l.hidden
 	lo, hi := unitRange(p0, p1, width)
-	kernel.AffinePanels(hn, width, l.resetBias(), h, width, b, &l.recurrent[2], p0, p1)
+	kernel.AffinePanels(hn, width, l.resetBias(), h, width, b, &l.step().recurrent[2], p0, p1)
 	for k, row := 0, 0; k < b*width; k, row = k+width, row+l.stride {
 		r, z, n := threeGates(pre[row:], width, lo, hi)
 		kernel.GRUAfter(r, z, n, hn[k+lo:k+hi], h[k+lo:k+hi], y[k+lo:k+hi])
@@ -248,7 +252,7 @@ func (l *GRU) stepBefore(w *Worker, b int, h, pre, rh, y []float32, p0, p1 int) 
 		kernel.GRUBeforeGates(r, z, h[k+lo:k+hi], rh[k+lo:k+hi])
 	}
 	w.wait()
-	l.recur(pre, l.stride, rh, b, 2, 3, p0, p1)
+	l.step().recur(pre, l.stride, rh, b, 2, 3, p0, p1)
 	for k, row := 0, 0; k < b*width; k, row = k+width, row+l.stride {
 		_, z, n := threeGates(pre[row:], width, lo, hi)
 		kernel.GRUBeforeOut(z, n, h[k+lo:k+hi], y[k+lo:k+hi])

@@ -21,8 +21,7 @@ type Head struct {
 	w            *Param // [V,H]
 	b            *Param // [V]
 
-	forward kernel.Packed // Wᵀ [H,V]
-	back    kernel.Packed // W [V,H]
+	kept *packs // for inference; nil while passes pack for themselves
 }
 
 // HeadTape holds one window's losses and gradients. The zero value is ready;
@@ -31,6 +30,7 @@ type HeadTape struct {
 	logits []float32 // [chunk,V], then their gradient
 	loss   []float32 // [N]
 	dx     []float32 // [N,H]
+	own    Scratch   // where Mode has none
 	train  bool      // dx is that of the last Loss
 	hits   int       // of the last Loss
 
@@ -72,14 +72,9 @@ func NewHead(w, b *Param) *Head {
 // Params returns the weight and the bias.
 func (h *Head) Params() []*Param { return []*Param{h.w, h.b} }
 
-// Refresh packs the weights after they have changed, with train also those for
-// the gradient.
-func (h *Head) Refresh(pool *Pool, train bool) {
-	h.w.packT(pool, &h.forward, train, 0, h.vocab)
-	if train {
-		h.w.packBack(pool, &h.back, 0, h.vocab)
-	}
-}
+// Refresh follows a change of the weights: it packs them for inference. With train
+// each Loss packs for itself, and Logits is not possible.
+func (h *Head) Refresh(pool *Pool, train bool) { h.kept = h.w.keep(pool, h.kept, train) }
 
 // Loss returns the summed loss of x [N,H] against want [N], ids in [0,V), in
 // nats, and how many targets were counted: a target of −1 is not, and its row
@@ -152,19 +147,32 @@ func (h *Head) LogProbs(m Mode, t *HeadTape, x []float32, want []int32, out []fl
 
 // chunks runs all rows, a chunk at a time.
 func (h *Head) chunks(m Mode, t *HeadTape, x []float32, want []int32, scale float32) {
+	forward, back := h.kept, (*packs)(nil)
+	if forward == nil || m.Train {
+		back = m.scratch(&t.own).take()
+		defer m.scratch(&t.own).give(back)
+	}
+	if forward == nil {
+		forward = back
+		h.w.packT(m.Pool, &forward.in, m.Train, 0, h.vocab)
+	}
+	if m.Train {
+		back.cut(packedSize(h.vocab, h.width), ones[:1])
+		h.w.packBack(m.Pool, &back.recurrent[0], 0, h.vocab)
+	}
 	rows := min(chunkRows(h.vocab), len(want))
 	t.logits = grow(t.logits, rows*h.vocab)
 	for lo := 0; lo < len(want); lo += rows {
 		hi := min(lo+rows, len(want))
-		h.chunk(m, t, x[lo*h.width:hi*h.width], lo, want[lo:hi], scale)
+		h.chunk(m, t, forward, back, x[lo*h.width:hi*h.width], lo, want[lo:hi], scale)
 	}
 }
 
 // chunk runs the rows x, which start at row lo of the window.
-func (h *Head) chunk(m Mode, t *HeadTape, x []float32, lo int, want []int32, scale float32) {
+func (h *Head) chunk(m Mode, t *HeadTape, forward, back *packs, x []float32, lo int, want []int32, scale float32) {
 	rows, v := len(want), h.vocab
 	logits := t.logits[:rows*v]
-	kernel.Affine(m.Pool, logits, v, h.b.Value, x, h.width, rows, &h.forward)
+	kernel.Affine(m.Pool, logits, v, h.b.Value, x, h.width, rows, &forward.in)
 	loss := t.loss[lo : lo+rows]
 	var hits atomic.Int64
 	m.Pool.For(rows, 1, func(i, j int) {
@@ -175,7 +183,7 @@ func (h *Head) chunk(m Mode, t *HeadTape, x []float32, lo int, want []int32, sca
 		return
 	}
 	dx := t.dx[lo*h.width : (lo+rows)*h.width]
-	kernel.Affine(m.Pool, dx, h.width, nil, logits, v, rows, &h.back)
+	kernel.Affine(m.Pool, dx, h.width, nil, logits, v, rows, &back.recurrent[0])
 	h.w.addProduct(m.Pool, logits, v, x, rows, h.b.grad())
 }
 
@@ -192,6 +200,7 @@ func (h *Head) InputGrad(t *HeadTape) []float32 {
 // whole when all have returned. It allocates nothing.
 func (h *Head) Logits(w *Worker, b int, x, logits []float32) {
 	checkLen("Head.Logits", "logits", len(logits), b*h.vocab)
-	p0, p1 := w.share(h.forward.Panels(), 1)
-	kernel.AffinePanels(logits, h.vocab, h.b.Value, x, h.width, b, &h.forward, p0, p1)
+	forward := &h.kept.forStep(h.w).in
+	p0, p1 := w.share(forward.Panels(), 1)
+	kernel.AffinePanels(logits, h.vocab, h.b.Value, x, h.width, b, forward, p0, p1)
 }

@@ -135,6 +135,7 @@ func TestHeadRowsAreIndependent(t *testing.T) {
 func TestLogitsAllocateNothing(t *testing.T) {
 	h, _, _ := newHead(50, 19)
 	x, logits := random(1, 19, 1), make([]float32, 50)
+	h.Refresh(nil, false)
 	if n := testing.AllocsPerRun(20, func() { h.Logits(nil, 1, x, logits) }); n != 0 {
 		t.Errorf("Logits allocates %v times", n)
 	}
@@ -210,6 +211,13 @@ func TestMisuse(t *testing.T) {
 			var tape nn.Tape
 			l.Forward(nn.Mode{}, &tape, 1, 1, make([]float32, 3), l.NewState(1))
 			l.Backward(nn.Mode{}, &tape, make([]float32, 3))
+		}},
+		{"step of a cell refreshed for training", func() {
+			l.Step(nil, 1, l.NewState(1), make([]float32, 3), make([]float32, 4))
+		}},
+		{"logits of a head refreshed for training", func() {
+			h.Refresh(nil, true)
+			h.Logits(nil, 1, make([]float32, 4), make([]float32, 5))
 		}},
 		{"InputGrad without training", func() {
 			var tape nn.HeadTape

@@ -14,8 +14,7 @@ type Linear struct {
 	w       *Param // name.weight [Out,In]
 	b       *Param // name.bias [Out], nil without
 
-	forward kernel.Packed // Wᵀ [In,Out]
-	back    kernel.Packed // W [Out,In]
+	kept *packs // for inference; nil while passes pack for themselves
 }
 
 // NewLinear returns a projection from width in to width out with parameters
@@ -58,20 +57,22 @@ func (l *Linear) StateWidths() []int { return nil }
 // NewState returns a state without parts.
 func (l *Linear) NewState(int) State { return nil }
 
-// Refresh packs the weights after they have changed.
-func (l *Linear) Refresh(pool *Pool, train bool) {
-	l.w.packT(pool, &l.forward, train, 0, l.out)
-	if train {
-		l.w.packBack(pool, &l.back, 0, l.out)
-	}
-}
+// Refresh follows a change of the weights: it packs them for inference. With train
+// each pass packs for itself, and Step is not possible.
+func (l *Linear) Refresh(pool *Pool, train bool) { l.kept = l.w.keep(pool, l.kept, train) }
 
 // Forward maps x [T,B,In] to y [T,B,Out].
 func (l *Linear) Forward(m Mode, t *Tape, tt, b int, x []float32, _ State) []float32 {
 	t.begin("Linear.Forward", tt, b, l.in, x)
 	rows := t.rows()
 	t.y = grow(t.y, rows*l.out)
-	kernel.Affine(m.Pool, t.y, l.out, l.bias(), x, l.in, rows, &l.forward)
+	p := l.kept
+	if p == nil {
+		p = m.scratch(&t.own).take()
+		defer m.scratch(&t.own).give(p)
+		l.w.packT(m.Pool, &p.in, m.Train, 0, l.out)
+	}
+	kernel.Affine(m.Pool, t.y, l.out, l.bias(), x, l.in, rows, &p.in)
 	return t.y
 }
 
@@ -88,11 +89,14 @@ func (l *Linear) Backward(m Mode, t *Tape, dy []float32) []float32 {
 		return nil
 	}
 	t.dx = grow(t.dx, rows*l.in)
-	kernel.Affine(m.Pool, t.dx, l.in, nil, dy, l.out, rows, &l.back)
+	p := m.scratch(&t.own).take()
+	defer m.scratch(&t.own).give(p)
+	l.w.packBack(m.Pool, &p.in, 0, l.out)
+	kernel.Affine(m.Pool, t.dx, l.in, nil, dy, l.out, rows, &p.in)
 	return t.dx
 }
 
 // Step maps one token of each of b lanes: x [B,In] to y [B,Out]. It allocates nothing.
 func (l *Linear) Step(w *Worker, b int, _ State, x, y []float32) {
-	w.affine(y, l.out, l.bias(), x, l.in, b, &l.forward)
+	w.affine(y, l.out, l.bias(), x, l.in, b, &l.kept.forStep(l.w).in)
 }

@@ -39,6 +39,8 @@ func threeGates(row []float32, width, lo, hi int) (a, b, c []float32) {
 // Forward maps x [T,B,In] to h [T,B,H] and carries s on.
 func (l *LSTMNoGate) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []float32 {
 	t.begin("LSTMNoGate.Forward", tt, b, l.in, x)
+	l.take(m, t)
+	defer l.give(m, t)
 	t.h = l.beginState(t, t.h, s[0])
 	t.c = l.beginState(t, t.c, s[1])
 	t.pre = grow(t.pre, t.rows()*l.stride)
@@ -57,7 +59,7 @@ func (l *LSTMNoGate) forwardUnits(t *Tape, p0, p1 int) {
 	for s := range t.steps {
 		pre, hPrev, h := at(t.pre, s, t.lanes*l.stride), at(t.h, s, n), at(t.h, s+1, n)
 		cPrev, c := at(t.c, s, n), at(t.c, s+1, n)
-		l.recur(pre, l.stride, hPrev, t.lanes, 0, 3, p0, p1)
+		t.packs.recur(pre, l.stride, hPrev, t.lanes, 0, 3, p0, p1)
 		for k, row := 0, 0; k < n; k, row = k+width, row+l.stride {
 			i, f, g := threeGates(pre[row:], width, lo, hi)
 			kernel.LSTMNoGate(i, f, g, cPrev[k+lo:k+hi], c[k+lo:k+hi], h[k+lo:k+hi])
@@ -69,11 +71,13 @@ func (l *LSTMNoGate) forwardUnits(t *Tape, p0, p1 int) {
 // Backward takes dy, the gradient of h [T,B,H], and returns that of x.
 func (l *LSTMNoGate) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	checkLen("LSTMNoGate.Backward", "dy", len(dy), t.rows()*l.hidden)
+	l.takeBack(m, t)
+	defer l.give(m, t)
 	t.dc = zeros(t.dc, t.lanes*l.hidden)
 	t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.backwardUnits(t, dy, p0, p1) })
 	l.weightGrads(m.Pool, t, l.gates)
 	l.biasGrads(t, l.gates)
-	return l.inputGrad(m.Pool, t)
+	return l.inputGrad(m, t)
 }
 
 func (l *LSTMNoGate) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
@@ -84,7 +88,7 @@ func (l *LSTMNoGate) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
 		pre, dh, cPrev, h := at(t.pre, s, t.lanes*l.stride), at(dy, s, n), at(t.c, s, n), at(t.h, s+1, n)
 		if s < t.steps-1 {
 			t.barrier.Wait() // the product needs all units of step s+1
-			kernel.Gemm(dh, width, at(t.pre, s+1, t.lanes*l.stride), l.stride, t.lanes, &l.back[0], p0, p1)
+			kernel.Gemm(dh, width, at(t.pre, s+1, t.lanes*l.stride), l.stride, t.lanes, &t.packs.recurrent[0], p0, p1)
 		}
 		t.traceBackward(s, 0, t.lanes, lo, hi, dh, t.dc)
 		for k, row := 0, 0; k < n; k, row = k+width, row+l.stride {
@@ -101,7 +105,7 @@ func (l *LSTMNoGate) Step(w *Worker, b int, s State, x, y []float32) {
 	p0, p1 := w.panels(width)
 	lo, hi := unitRange(p0, p1, width)
 	l.projectStep(w, pre, x, b)
-	l.recur(pre, l.stride, h, b, 0, 3, p0, p1)
+	l.step().recur(pre, l.stride, h, b, 0, 3, p0, p1)
 	for k, row := 0, 0; k < b*width; k, row = k+width, row+l.stride {
 		i, f, g := threeGates(pre[row:], width, lo, hi)
 		kernel.LSTMNoGate(i, f, g, c[k+lo:k+hi], c[k+lo:k+hi], y[k+lo:k+hi])

@@ -179,6 +179,7 @@ func TestWindowEqualsSteps(t *testing.T) {
 
 // stepLane runs one lane of x [T,B,In] by Step, starting from its part of state.
 func stepLane(l block, state nn.State, x []float32, steps, lanes, lane int) []float32 {
+	l.Refresh(nil, false)
 	s := l.NewState(1)
 	for i, w := range l.StateWidths() {
 		copy(s[i], state[i][lane*w:(lane+1)*w])
@@ -203,6 +204,7 @@ func TestStepsOfManyLanes(t *testing.T) {
 				var tape nn.Tape
 				after := randomState(l, lanes)
 				want := l.Forward(nn.Mode{}, &tape, steps, lanes, x, after)
+				l.Refresh(nil, false)
 				for _, threads := range []int{1, 2, 3} {
 					pool := parallel.New(threads)
 					defer pool.Close()
@@ -409,6 +411,7 @@ func TestStepAllocatesNothing(t *testing.T) {
 	for _, c := range blocks {
 		l := c.build(20, 37)
 		s, x, y := l.NewState(1), random(1, l.InSize(), 1), make([]float32, l.OutSize())
+		l.Refresh(nil, false)
 		if n := testing.AllocsPerRun(20, func() { l.Step(nil, 1, s, x, y) }); n != 0 {
 			t.Errorf("%s: Step allocates %v times", c.name, n)
 		}

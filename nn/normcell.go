@@ -59,10 +59,10 @@ func (l *normCell) gainGrads(pool *Pool, t *Tape, du []float32) {
 
 // productGrads adds the gradients of the weights, given those of x·W_ih in
 // t.pre and of h₋₁·W_hh in t.draw, and returns dx.
-func (l *normCell) productGrads(pool *Pool, t *Tape) []float32 {
-	l.wih.addProduct(pool, t.pre, l.stride, t.x, t.rows(), nil)
-	l.whh.addProduct(pool, t.draw, l.stride, t.h, t.rows(), nil)
-	return l.inputGrad(pool, t)
+func (l *normCell) productGrads(m Mode, t *Tape) []float32 {
+	l.wih.addProduct(m.Pool, t.pre, l.stride, t.x, t.rows(), nil)
+	l.whh.addProduct(m.Pool, t.draw, l.stride, t.h, t.rows(), nil)
+	return l.inputGrad(m, t)
 }
 
 // columnDots adds the column sums of a⊙b, [rows,len(dst)] each, to dst.
@@ -121,13 +121,15 @@ func (l *layerNormCell) rates(buf []float32, i int) []float32 { return at(buf, i
 // rows: a [G·H] holds the input's side, û [G·H] the recurrent side before its
 // gain and shift.
 func (l *layerNormCell) forward(m Mode, t *Tape, x []float32, s State, own func(i int, a, u []float32)) []float32 {
+	l.take(m, t)
+	defer l.give(m, t)
 	rows := t.rows()
 	t.h = l.beginState(t, t.h, s[0])
 	for _, buf := range []*[]float32{&t.pre, &t.xhat, &t.uhat} {
 		*buf = grow(*buf, rows*l.stride)
 	}
 	t.rx, t.ru = grow(t.rx, rows*len(l.spans)), grow(t.ru, rows*len(l.spans))
-	kernel.Affine(m.Pool, t.xhat, l.stride, nil, x, l.in, rows, &l.inputs)
+	kernel.Affine(m.Pool, t.xhat, l.stride, nil, x, l.in, rows, &t.packs.in)
 	m.Pool.For(rows, 1, func(lo, hi int) {
 		for i := lo; i < hi; i++ {
 			l.normalize(l.row(t.xhat, i), l.rates(t.rx, i))
@@ -139,7 +141,7 @@ func (l *layerNormCell) forward(m Mode, t *Tape, x []float32, s State, own func(
 		for s := range t.steps {
 			u := at(t.uhat, s, t.lanes*l.stride)
 			l.clearUnits(u, t.lanes, p0, p1)
-			l.recur(u, l.stride, at(t.h, s, n), t.lanes, 0, l.gates, p0, p1)
+			t.packs.recur(u, l.stride, at(t.h, s, n), t.lanes, 0, l.gates, p0, p1)
 			t.barrier.Wait() // a norm needs all units of its lane
 			for i := s*t.lanes + lane0; i < s*t.lanes+lane1; i++ {
 				l.normalize(l.row(t.uhat, i), l.rates(t.ru, i))
@@ -157,13 +159,15 @@ func (l *layerNormCell) forward(m Mode, t *Tape, x []float32, s State, own func(
 // gradient of h of the same lane a step earlier, nil at the first step, for
 // what does not go through the product.
 func (l *layerNormCell) backward(m Mode, t *Tape, dy, du []float32, own func(i int, dh, next []float32)) []float32 {
+	l.takeBack(m, t)
+	defer l.give(m, t)
 	rows, n := t.rows(), t.lanes*l.hidden
 	t.draw = grow(t.draw, rows*l.stride)
 	t.walkLanes(m.Pool, l.hidden, func(p0, p1, lane0, lane1 int) {
 		for s := t.steps - 1; s >= 0; s-- {
 			if s < t.steps-1 {
 				t.barrier.Wait() // the product needs all gates of step s+1
-				kernel.Gemm(at(dy, s, n), l.hidden, at(t.draw, s+1, t.lanes*l.stride), l.stride, t.lanes, &l.back[0], p0, p1)
+				kernel.Gemm(at(dy, s, n), l.hidden, at(t.draw, s+1, t.lanes*l.stride), l.stride, t.lanes, &t.packs.recurrent[0], p0, p1)
 				t.barrier.Wait()
 			}
 			t.traceBackward(s, lane0, lane1, 0, l.hidden, at(dy, s, n), t.dc)
@@ -187,7 +191,7 @@ func (l *layerNormCell) backward(m Mode, t *Tape, dy, du []float32, own func(i i
 			l.normalizeGrad(row, l.row(t.xhat, i), l.rates(t.rx, i))
 		}
 	})
-	return l.productGrads(m.Pool, t)
+	return l.productGrads(m, t)
 }
 
 // stepSides computes a and û of one token of each of b lanes: rows of a [G·H]
@@ -195,11 +199,11 @@ func (l *layerNormCell) backward(m Mode, t *Tape, dy, du []float32, own func(i i
 // span. The rest is for all units of a lane at once: it returns the lanes that
 // are the worker's, whose a and û are ready.
 func (l *layerNormCell) stepSides(w *Worker, b int, x, h, a, u, r []float32) (lane0, lane1 int) {
-	i0, i1 := w.share(l.inputs.Panels(), 1)
-	kernel.AffinePanels(a, l.stride, nil, x, l.in, b, &l.inputs, i0, i1)
+	i0, i1 := w.share(l.step().in.Panels(), 1)
+	kernel.AffinePanels(a, l.stride, nil, x, l.in, b, &l.step().in, i0, i1)
 	p0, p1 := w.panels(l.hidden)
 	l.clearUnits(u, b, p0, p1)
-	l.recur(u, l.stride, h, b, 0, l.gates, p0, p1)
+	l.step().recur(u, l.stride, h, b, 0, l.gates, p0, p1)
 	w.wait()
 	lane0, lane1 = w.share(b, 1)
 	for i := lane0; i < lane1; i++ {

@@ -20,7 +20,7 @@ type Param struct {
 	Frozen bool
 
 	// BFloat16 lets products with a weight in training round their operands to
-	// bfloat16. It takes effect at the next Refresh for training.
+	// bfloat16. Weights that are kept packed for inference stay what they are.
 	BFloat16 bool
 
 	role   role    // what Initialize draws it for

@@ -27,6 +27,8 @@ func (l *RNN) NewState(b int) State { return newState(b, l.StateWidths()) }
 // Forward maps x [T,B,In] to h [T,B,H] and carries s on.
 func (l *RNN) Forward(m Mode, t *Tape, tt, b int, x []float32, s State) []float32 {
 	t.begin("RNN.Forward", tt, b, l.in, x)
+	l.take(m, t)
+	defer l.give(m, t)
 	t.h = l.beginState(t, t.h, s[0])
 	y := t.h[b*l.hidden:] // preactivations first, states in place
 	l.project(m.Pool, t, y, l.hidden)
@@ -41,7 +43,7 @@ func (l *RNN) forwardUnits(t *Tape, p0, p1 int) {
 	n := t.lanes * l.hidden
 	for s := range t.steps {
 		hPrev, h := at(t.h, s, n), at(t.h, s+1, n)
-		l.recur(h, l.hidden, hPrev, t.lanes, 0, 1, p0, p1)
+		t.packs.recur(h, l.hidden, hPrev, t.lanes, 0, 1, p0, p1)
 		for k := 0; k < n; k += l.hidden {
 			kernel.RNN(h[k+lo:k+hi], l.relu)
 		}
@@ -52,11 +54,13 @@ func (l *RNN) forwardUnits(t *Tape, p0, p1 int) {
 // Backward takes dy, the gradient of h [T,B,H], and returns that of x.
 func (l *RNN) Backward(m Mode, t *Tape, dy []float32) []float32 {
 	checkLen("RNN.Backward", "dy", len(dy), t.rows()*l.hidden)
+	l.takeBack(m, t)
+	defer l.give(m, t)
 	t.pre = grow(t.pre, len(dy))
 	t.walk(m.Pool, l.hidden, func(p0, p1 int) { l.backwardUnits(t, dy, p0, p1) })
 	l.weightGrads(m.Pool, t, l.gates)
 	l.biasGrads(t, l.gates)
-	return l.inputGrad(m.Pool, t)
+	return l.inputGrad(m, t)
 }
 
 func (l *RNN) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
@@ -66,7 +70,7 @@ func (l *RNN) backwardUnits(t *Tape, dy []float32, p0, p1 int) {
 		h, dh, dpre := at(t.h, s+1, n), at(dy, s, n), at(t.pre, s, n)
 		if s < t.steps-1 {
 			t.barrier.Wait() // the product needs all units of step s+1
-			kernel.Gemm(dh, l.hidden, at(t.pre, s+1, n), l.hidden, t.lanes, &l.back[0], p0, p1)
+			kernel.Gemm(dh, l.hidden, at(t.pre, s+1, n), l.hidden, t.lanes, &t.packs.recurrent[0], p0, p1)
 		}
 		t.traceBackward(s, 0, t.lanes, lo, hi, dh, nil)
 		for k := 0; k < n; k += l.hidden {
@@ -81,7 +85,7 @@ func (l *RNN) Step(w *Worker, b int, s State, x, y []float32) {
 	p0, p1 := w.panels(width)
 	lo, hi := unitRange(p0, p1, width)
 	l.projectStep(w, y, x, b) // preactivations first, states in place
-	l.recur(y, width, s[0], b, 0, 1, p0, p1)
+	l.step().recur(y, width, s[0], b, 0, 1, p0, p1)
 	for k := 0; k < b*width; k += width {
 		kernel.RNN(y[k+lo:k+hi], l.relu)
 	}

@@ -14,6 +14,9 @@ type Mode struct {
 	// Seed and Step fix the dropout masks: the same pair gives the same masks.
 	// Step counts windows.
 	Seed, Step uint64
+	// Scratch is where passes pack weights that are not kept packed; nil: each tape
+	// has its own.
+	Scratch *Scratch
 }
 
 // State holds the parts of one block's state, as StateWidths lists them, each
@@ -79,6 +82,9 @@ type Tape struct {
 	count   []float32 // batch norm in a cell: [B], steps since the reset before the window
 
 	attention attentionTape
+
+	packs *packs  // the block's weights, during a pass
+	own   Scratch // where Mode has none
 
 	pool    *Pool
 	barrier *parallel.Barrier // of pool

@@ -33,15 +33,17 @@ func Gradients(m *lm.Model, r data.Reader, o Options) ([]Reach, error) {
 	o = o.withDefaults()
 	m = m.WithoutDropout()
 	m.Refresh(o.Pool, true)
+	defer m.Refresh(o.Pool, false)
 	norms := make([]Norms, m.Config().Layers)
+	scratch := new(nn.Scratch)
 	tape := lm.Tape{Scale: 1, Trace: make([]nn.Trace, len(norms))}
 	err := o.windows(r, func(warm, in, next []int32) {
 		lanes := len(next)
 		state := m.NewState(lanes)
 		want := slices.Repeat([]int32{-1}, len(in))
-		m.LogProbs(&lm.Tape{Mode: nn.Mode{Pool: o.Pool}}, warm, want[:len(warm)], state, make([]float32, len(warm)))
+		m.LogProbs(&lm.Tape{Mode: nn.Mode{Pool: o.Pool, Scratch: scratch}}, warm, want[:len(warm)], state, make([]float32, len(warm)))
 		copy(want[len(in)-lanes:], next)
-		tape.Mode = nn.Mode{Pool: o.Pool, Train: true}
+		tape.Mode = nn.Mode{Pool: o.Pool, Train: true, Scratch: scratch}
 		m.Loss(&tape, in, want, state)
 		m.Backward(&tape)
 		for layer := range norms {

@@ -15,3 +15,6 @@ var (
 
 // Activations is the plan's estimate, to be measured.
 var Activations = activations
+
+// Packed is its part for packed weights.
+var Packed = packed

@@ -162,6 +162,30 @@ func keptUnits(c lm.Config) int64 {
 	return kept
 }
 
+// packed counts the numbers that the largest weights take where the layers of a
+// window pack theirs in turn, and the head's for both ways.
+func packed(c lm.Config) int64 {
+	e, h, head := int64(c.EmSize), int64(c.Hidden), int64(c.Vocab)*int64(c.Hidden)
+	switch c.Kind {
+	case lm.KindFFN:
+		return max(h*max(h, int64(c.Order-1)*e), head) + head
+	case lm.KindTransformer:
+		return max(h*max(3*h, int64(c.Feedforward)), head) + head
+	}
+	gates := int64(1)
+	switch c.Cell {
+	case lm.LSTM:
+		gates = 4
+	case lm.LSTMNoG, lm.GRU:
+		gates = 3
+	}
+	inputs := e
+	if c.Layers > 1 {
+		inputs = max(e, h)
+	}
+	return max(gates*h*inputs, head) + max(gates*h*h, head)
+}
+
 // stateOf counts the numbers that one lane carries from window to window.
 func stateOf(c lm.Config) int64 {
 	switch c.Kind {

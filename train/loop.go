@@ -87,6 +87,7 @@ func Run(ctx context.Context, m *lm.Model, s Feed, o Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
+	defer m.Refresh(pool, false)
 	for {
 		if err := t.validate(ctx); err != nil {
 			return t.stopped(ctx, err)
@@ -299,9 +300,7 @@ func (t *trainer) validate(ctx context.Context) error {
 	if t.valid == nil || !t.due(t.opts.ValidEvery) || t.run.Validated == t.run.Step {
 		return nil
 	}
-	if t.opts.BFloat16 {
-		defer t.m.Refresh(t.pool, true)
-	}
+	defer t.m.Refresh(t.pool, true) // whatever looked at the model meanwhile
 	if !t.tail && t.averaged() {
 		t.swapAverage()
 		defer t.swapAverage()
@@ -322,9 +321,6 @@ func (t *trainer) validate(ctx context.Context) error {
 // measure validates the weights as they are, in float32, and keeps the model if
 // its loss is the lowest so far.
 func (t *trainer) measure(ctx context.Context) (s score, best bool, err error) {
-	if t.opts.BFloat16 {
-		t.m.Refresh(t.pool, false)
-	}
 	if s, err = t.valid.measure(ctx, t.m, t.tape.Mode); err != nil {
 		return s, false, err
 	}

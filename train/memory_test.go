@@ -9,8 +9,8 @@ import (
 	"github.com/refrain-lm/refrain/train"
 )
 
-// TestActivations: the plan's estimate of what a window keeps is what a step of
-// training does keep, or somewhat above it.
+// TestActivations: the plan's estimate of what a window and its packed weights keep
+// is what a step of training does keep, or somewhat above it.
 func TestActivations(t *testing.T) {
 	const tt, b, vocab, fixed = 16, 32, 200, 300e3 // fixed: of the 12 MB that Memory has for what does not grow with a window
 	for _, c := range []lm.Config{
@@ -40,7 +40,7 @@ func TestActivations(t *testing.T) {
 		kept := heap() - before
 		runtime.KeepAlive(tape)
 		runtime.KeepAlive(m)
-		estimate := train.Activations(c)*tt*b*4 + 128*vocab*4 + fixed
+		estimate := (train.Activations(c)*tt*b+train.Packed(c))*4 + 128*vocab*4 + fixed
 		if share := float64(estimate) / float64(kept); share < 0.9 || share > 1.7 {
 			t.Errorf("%s %s, %d layers, normalisation %q: %d bytes estimated, %d kept: %.2f", c.Kind, c.Cell, c.Layers, c.Norm, estimate, kept, share)
 		}

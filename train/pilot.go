@@ -39,12 +39,12 @@ func (p *Plan) pilot(ctx context.Context, cfg lm.Config, train data.Reader, spen
 	t.opts = Options{Steps: math.MaxInt64, Clip: s.Clip, Schedule: optim.Schedule{Name: "constant", LR: 1e-4}, ReportEvery: math.MaxInt64}
 	t.opts.Optim = optim.Config{Name: s.Optimizer}
 	t.run = RunState{Steps: math.MaxInt64, LRScale: 1}
+	t.m.Refresh(t.pool, true)
 	t.prepareParams()
 	if t.opt, err = optim.New(t.opts.Optim, t.params); err != nil {
 		return 0, 0, err
 	}
 	t.state = m.NewState(s.BatchSize)
-	t.m.Refresh(t.pool, true)
 	return t.clock(ctx, spend)
 }
 

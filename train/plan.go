@@ -123,12 +123,13 @@ func (p Plan) Passes() float64 {
 }
 
 // Memory estimates the peak bytes of the run: weights, gradients, packed
-// copies and optimizer state, and the activations of one window.
+// copies and optimizer state, and the activations of one window. The copies are
+// those of the layer under way, and of all weights when the model writes a line.
 func (p Plan) Memory() int64 {
 	if p.Ngram != nil {
 		return p.countingMemory()
 	}
-	perParam := int64(4 + 4 + 8) // value, gradient, two packed copies
+	perParam := int64(4 + 4 + 4) // value, gradient, packed copy
 	switch p.Settings.Optimizer {
 	case "adam", "adamw":
 		perParam += 8
@@ -139,7 +140,7 @@ func (p Plan) Memory() int64 {
 		perParam += 4
 	}
 	act := activations(p.Model)
-	return 12e6 + p.Params*perParam + p.TokensPerStep()*act*4 + 128*int64(p.Model.Vocab)*4 +
+	return 12e6 + p.Params*perParam + packed(p.Model)*4 + p.TokensPerStep()*act*4 + 128*int64(p.Model.Vocab)*4 +
 		validLanes*(windowOf(p.Model)*act+stateOf(p.Model))*4
 }
 

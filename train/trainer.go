@@ -64,6 +64,8 @@ func newTrainer(m *lm.Model, s Feed, o Options, pool *nn.Pool) (*trainer, error)
 	m.UseBFloat16(o.BFloat16)
 	o = o.withDefaults()
 	t := &trainer{m: m, feed: s, opts: o, keep: o.Keep, pool: pool, begun: time.Now(), reported: time.Now()}
+	t.tape.Mode.Scratch = new(nn.Scratch) // validation's too
+	t.m.Refresh(t.pool, true)
 	t.prepareParams()
 	var err error
 	if err := t.prepareOptimizer(); err != nil {
@@ -74,7 +76,6 @@ func newTrainer(m *lm.Model, s Feed, o Options, pool *nn.Pool) (*trainer, error)
 	}
 	t.state = m.NewState(s.Lanes())
 	t.run = RunState{Steps: o.Steps, LRScale: 1, Best: math.MaxFloat64, BestStep: -1, SmoothMin: math.MaxFloat64}
-	t.m.Refresh(t.pool, true)
 	if t.keep == nil {
 		t.keep = &memory{}
 	}

@@ -110,6 +110,7 @@ func begin(w Work, pool *parallel.Pool) (*Training, error) {
 	}
 	model.UseBFloat16(w.BFloat16)
 	t := &Training{work: w, pool: pool, model: model, state: model.NewState(w.Batch), random: rand.New(rand.NewPCG(7, 7))}
+	model.Refresh(pool, true)
 	for _, p := range model.Params() {
 		p.ZeroGrad()
 		t.params = append(t.params, optim.Slice{Name: p.Name, Value: p.Value, Grad: p.Grad})
@@ -121,7 +122,6 @@ func begin(w Work, pool *parallel.Pool) (*Training, error) {
 	t.tape.Mode = nn.Mode{Pool: pool, Train: true}
 	t.tape.Scale = 1 / float32(len(t.in))
 	t.tape.Ended = t.ended
-	model.Refresh(pool, true)
 	return t, nil
 }
 
