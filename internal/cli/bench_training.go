@@ -73,7 +73,7 @@ func chooseShapes(sizes []string) (chosen []benchShape, err error) {
 }
 
 // benchParts are the parts of a step in their order; see lm.Tape.Ended.
-var benchParts = []string{"embedding", "layers", "output", "layers back", "embedding back", "update", "packing"}
+var benchParts = []string{"embedding", "layers", "output", "layers back", "embedding back", "update"}
 
 // benchTime is how long one row is measured.
 const benchTime = 2 * time.Second

@@ -171,9 +171,8 @@ func (t *Training) step() {
 		scale = optim.ClipScale(optim.GlobalNorm(t.pool, t.params), t.work.Clip)
 	}
 	t.optimizer.Step(t.pool, float32(t.work.LR), scale)
-	t.ended("update")
 	t.model.Refresh(t.pool, true)
-	t.ended("packing")
+	t.ended("update")
 	t.tape.Mode.Step++
 }
 
