@@ -92,8 +92,11 @@ func TestSearchLadder(t *testing.T) {
 			if lr > 0.002 {
 				return nan
 			}
-			return -lr
+			return -100 * lr
 		}, []float64{3e-4, 1e-3, 3e-3, 1e-2, 3e-2}, 1e-3, 0, false},
+		{"a smaller one as good", func(lr float64) float64 {
+			return map[float64]float64{3e-4: 2.17, 1e-3: 1.79, 3e-3: 1.66, 1e-2: 1.63, 3e-2: 2.06}[lr]
+		}, []float64{3e-4, 1e-3, 3e-3, 1e-2, 3e-2}, 3e-3, 0, false},
 		{"all diverged", func(float64) float64 { return nan }, []float64{3e-4, 1e-3, 3e-3, 1e-2, 3e-2}, 0, 0, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -64,7 +64,8 @@ func (c *Comparison) trial(ctx context.Context, e Entry, lr float64) (Trial, err
 }
 
 // searchLadder tries the first rungs of the ladder, and beyond an edge that is the
-// best one more, at most twice. Where all diverged, Chosen is 0.
+// best one more, at most twice. It chooses the smallest rate that is as good as the
+// best, within [gentle]. Where all diverged, Chosen is 0.
 func searchLadder(try func(lr float64) (Trial, error)) (Search, error) {
 	var s Search
 	lo, hi := firstRung, firstRung
@@ -84,7 +85,7 @@ func searchLadder(try func(lr float64) (Trial, error)) (Search, error) {
 		if best < 0 {
 			return s, nil
 		}
-		s.Chosen = s.Trials[best].Value
+		s.Chosen = s.Trials[gentlest(s.Trials, best)].Value
 		if !s.AtEdge || s.Widened == widenMost {
 			return s, nil
 		}
@@ -103,6 +104,22 @@ func searchLadder(try func(lr float64) (Trial, error)) (Search, error) {
 			s.Trials, hi = append(s.Trials, t), at
 		}
 	}
+}
+
+// gentle is how far above the lowest loss, in nats a token, that of a smaller
+// learning rate may lie for it to be chosen. The trials are a fifth as long as the
+// runs, and longer runs want smaller rates: what is ahead by a little after a fifth
+// of the way is what ends behind, or diverges.
+const gentle = 0.05
+
+// gentlest is the place of the smallest learning rate that is as good as the best.
+func gentlest(trials []Trial, best int) int {
+	for i, t := range trials[:best] {
+		if t.Loss <= trials[best].Loss+gentle {
+			return i
+		}
+	}
+	return best
 }
 
 // bestTrial is the place of the lowest loss, −1 where all diverged.
