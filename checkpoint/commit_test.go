@@ -272,7 +272,7 @@ func TestDiskFullSaysHowMuch(t *testing.T) {
 	}
 	full.Free = 2_400_000
 	full.Need = 11_200_000
-	if got, want := full.Error(), "disk full saving checkpoint-20 (needs 11 MB, has 2.4 MB): free space and save again"; got != want {
+	if got, want := full.Error(), "disk full saving checkpoint-20 (needs 11 MB, has 2.4 MB): free space"; got != want {
 		t.Errorf("message %q, want %q", got, want)
 	}
 }

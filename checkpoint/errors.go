@@ -42,7 +42,7 @@ func (e *DiskFullError) Error() string {
 	case e.Free >= 0:
 		sizes = fmt.Sprintf(" (has %s)", bytesText(e.Free))
 	}
-	return fmt.Sprintf("disk full saving %s%s: free space and save again", filepath.Base(e.Path), sizes)
+	return fmt.Sprintf("disk full saving %s%s: free space", filepath.Base(e.Path), sizes)
 }
 
 // Unwrap gives the system's error.

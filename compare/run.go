@@ -116,7 +116,7 @@ func (c *Comparison) train(ctx context.Context, r run) error {
 	case ctx.Err() != nil && (errors.Is(err, train.ErrStopped) || errors.Is(err, ctx.Err())):
 		return ErrStopped
 	default:
-		return fmt.Errorf("%w (in %s)", err, r.dir)
+		return fmt.Errorf("%s: %w", r.dir, err)
 	}
 	c.runs[r.dir] = ended
 	if err := writeJSON(c.dir, logFile, c.runs); err != nil {
