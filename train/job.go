@@ -227,8 +227,8 @@ func (j *Job) checkLengths() error {
 		return fmt.Errorf("the training text is %d %ss, one step of %dx%d needs %d; give more text, or --bptt 8 --batch-size 1",
 			p.Data.Train.Tokens, unit, s.BatchSize, s.BPTT, need)
 	}
-	if p.Data.Valid.Tokens < 2 {
-		return fmt.Errorf("the validation part is %d %s, too short to predict anything; give more text or --valid FILE", p.Data.Valid.Tokens, unit)
+	if err := j.checkValid(); err != nil {
+		return err
 	}
 	if p.Data.Valid.Tokens <= int64(s.BPTT) {
 		return fmt.Errorf("the validation part is %d %ss, a window is %d; give more text, --valid FILE, or --bptt %d --batch-size 1",

@@ -40,8 +40,8 @@ func (j *Job) prepareNgram(on func(Event)) error {
 	if s.AcrossLines {
 		p.Ngram.LineEnd = -1
 	}
-	if p.Data.Valid.Tokens < 2 {
-		return fmt.Errorf("the validation part is %d %ss, which predicts nothing; give more text, or --valid FILE", p.Data.Valid.Tokens, j.tok.Unit())
+	if err := j.checkValid(); err != nil {
+		return err
 	}
 	p.ValidTokens, p.EvalTokens = p.Data.Valid.Tokens, p.Data.Valid.Tokens
 	p.Complete = true

@@ -76,11 +76,12 @@ func TestBadTexts(t *testing.T) {
 		{"one of two missing", "train song.txt missing.txt", "missing.txt: no such file or folder", ""},
 		{"validation missing", "train song.txt --valid missing.txt", "missing.txt: no such file or folder", ""},
 		{"validation shorter than a window", "train song.txt --valid little.txt --steps 5", "the validation part is 6 chars, a window is", "--bptt"},
+		{"a letter to validate n-grams on", "train song.txt --valid letter.txt --model ngram", "the validation part has fewer than two chars", "--valid FILE"},
 		{"text shorter than a step", "train song.txt --bptt 5000 --batch-size 50 --steps 5", "the training text is", "--batch-size 1"},
 		{"vocabulary too large for memory", "train words.txt --tokenizer word --emsize 1000000 --steps 5", "LSTM ", "this machine has"},
 		{"layers too large for memory", "train song.txt --nhid 500000 --steps 5", "LSTM ", "this machine has"},
 		{"layers too large for memory, before they are timed", "train song.txt --nhid 500000 --time 5s", "LSTM ", "this machine has"},
-		{"one character validates", "train song.txt --valid letter.txt --steps 5", "the validation part is 1 char,", "give more text"},
+		{"one character validates", "train song.txt --valid letter.txt --steps 5", "the validation part has fewer than two chars", "give more text"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			fails(t, refrain(t, nil, "", append(strings.Fields(test.args), "-q")...), 1, test.begins, test.says)
