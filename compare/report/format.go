@@ -47,11 +47,14 @@ func significant(v float64, digits int) string {
 	if v == 0 || math.IsNaN(v) || math.IsInf(v, 0) {
 		return fixed(v, 0)
 	}
-	exponent := int(math.Floor(math.Log10(math.Abs(v))))
-	if exponent >= digits {
+	magnitude := int(math.Floor(math.Log10(math.Abs(v))))
+	if magnitude > 15 { // whose digits float64 does not hold
+		return exponent(v)
+	}
+	if magnitude >= digits {
 		return count(int64(math.Round(v)))
 	}
-	return fixed(v, digits-1-exponent)
+	return fixed(v, digits-1-magnitude)
 }
 
 // count writes a whole number with commas.

@@ -15,6 +15,8 @@ func TestNumbers(t *testing.T) {
 		{fixed(34.2, places(12)), "34"},
 		{significant(0.040912, 3), "0.0409"},
 		{significant(89501.2, 3), "89,501"},
+		{significant(1.0686e13, 4), "10,686,000,000,000"},
+		{significant(1.1420e26, 4), "1.1·10²⁶"},
 		{count(-1234567), "−1,234,567"},
 		{short(2500), "2.5\u202fk"},
 		{short(4e6), "4\u202fM"},

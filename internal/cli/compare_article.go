@@ -243,8 +243,8 @@ func (r *articleRun) tellPlan() {
 			vectors += ", frozen"
 		}
 	}
-	r.note("model  Embedding(%d, %s), %s(%d), Dense(%s) softmax; Adam %v, batch %d, %d epochs", a.EmSize, vectors,
-		strings.ToUpper(strings.Join(cellNames(r.x.Record.Cells), "|")), a.Units, r.count(int64(r.x.Tokenizer.Size())), a.LR, a.Batch, a.Epochs)
+	r.note("model  Embedding(%d, %s), %s(%d), Dense(%s) softmax; Adam %v, batch %d, %s", a.EmSize, vectors,
+		strings.ToUpper(strings.Join(cellNames(r.x.Record.Cells), "|")), a.Units, r.count(int64(r.x.Tokenizer.Size())), a.LR, a.Batch, plural(int64(a.Epochs), "epoch", "epochs"))
 }
 
 func cellNames(cells []lm.Cell) (names []string) {

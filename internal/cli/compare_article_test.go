@@ -41,6 +41,21 @@ func TestCompareArticle(t *testing.T) {
 	}
 }
 
+// TestCompareArticleOnce: one epoch is said in the singular, and a line without a
+// word scores nothing.
+func TestCompareArticleOnce(t *testing.T) {
+	text, out := filepath.Join(t.TempDir(), "poem.txt"), filepath.Join(t.TempDir(), "out")
+	write(t, text, strings.Repeat(couplet+"\n", 20))
+	r := refrain(t, nil, "", "compare", "--article", text, "--out", out, "--epochs", "1", "--nhid", "8", "--models", "rnn")
+	if r.status != 0 || !strings.Contains(r.err, "batch 64, 1 epoch\n") {
+		t.Errorf("%+v", r)
+	}
+	s := refrain(t, nil, couplet+"\n", "score", filepath.Join(out, "rnn"))
+	if lines := strings.Split(s.out, "\n"); len(lines) != 4 || !strings.HasPrefix(lines[2], "~0.000") {
+		t.Errorf("%+v", s)
+	}
+}
+
 func TestCompareArticleUsage(t *testing.T) {
 	text := filepath.Join(t.TempDir(), "poem.txt")
 	write(t, text, couplet)

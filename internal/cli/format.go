@@ -117,11 +117,14 @@ func passColumn(v float64) string {
 	return strconv.FormatFloat(v, 'f', 1, 64)
 }
 
-// significant writes a perplexity with four digits and no exponent.
+// significant writes a perplexity with four digits and no exponent below 1e9; what
+// overflows is beyond the largest power of ten.
 func significant(v float64) string {
 	switch {
-	case math.IsNaN(v) || math.IsInf(v, 0):
-		return strconv.FormatFloat(v, 'f', -1, 64)
+	case math.IsNaN(v):
+		return "-"
+	case math.IsInf(v, 0):
+		return ">1e308"
 	case v >= 1e9:
 		return strconv.FormatFloat(v, 'e', 3, 64)
 	}

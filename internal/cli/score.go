@@ -317,7 +317,7 @@ func (s *scoring) bits(sc eval.LineScore) (bits float64, exact bool) {
 		s.warned = true
 		s.note("~ marks lines of which the tokenizer lost something; their bits/byte are a guess")
 	}
-	return -sc.LogProb / math.Ln2 / float64(max(1, sc.Bytes)), false
+	return max(0, -sc.LogProb) / math.Ln2 / float64(max(1, sc.Bytes)), false
 }
 
 // mark writes bits as shown: ~ for a guess.
