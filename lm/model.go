@@ -183,7 +183,8 @@ func (m *Model) collectParams() {
 
 // Refresh packs the weights for the products of inference and keeps them packed. For
 // training it frees that memory, and windows pack what they come to, so that a model
-// steps (Step, generation) after a Refresh for inference alone. It is due after every change of a parameter's Value.
+// steps (Step, generation) after a Refresh for inference alone. It is due after every
+// change of a parameter's Value.
 func (m *Model) Refresh(pool *nn.Pool, train bool) {
 	if train && m.kept {
 		defer runtime.GC() // half as much memory as the weights and gradients to come

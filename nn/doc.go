@@ -44,8 +44,9 @@
 // bias at its start, the input's products next and the recurrent products
 // last (a normalised cell keeps the two apart), whatever the window, the batch
 // or the number of workers. So T steps at once give the bits of T calls of Step,
-// a window may be cut anywhere, and a lane does not see its neighbours. Batch normalisation breaks this in training,
-// which is its nature, and keeps it in evaluation.
+// a window may be cut anywhere, and a lane does not see its neighbours. Batch
+// normalisation breaks this in training, which is its nature, and keeps it in
+// evaluation.
 //
 // # Names
 //

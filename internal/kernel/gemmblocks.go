@@ -2,7 +2,8 @@ package kernel
 
 // How the assembly walks through a product. A block of rows of A stays in the
 // second-level cache over all panels, a k block of one panel in the first level
-// over all tiles of those rows. Every block continues from C, so that blocking
+// over all tiles of those rows (AVX-512's larger tiles take panels from the second
+// as fast). Every block continues from C, so that blocking
 // does not show in the results.
 const (
 	blockRows  = 72   // rows in a block
