@@ -6,6 +6,7 @@ import (
 
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/eval"
+	"github.com/refrain-lm/refrain/internal/kernel"
 	"github.com/refrain-lm/refrain/nn"
 )
 
@@ -62,23 +63,12 @@ func (s *score) countHits(ctx context.Context, m *eval.Model, t testPart) error 
 			return err
 		}
 		for end := at + n; at < end; at++ {
-			if argmax(stepper.Step(t.ids[at])) == int(t.ids[at+1]) {
+			if kernel.ArgMax(stepper.Step(t.ids[at])) == int(t.ids[at+1]) {
 				s.hits[b]++
 			}
 		}
 	}
 	return nil
-}
-
-// argmax is the place of the largest value, of equals the first.
-func argmax(values []float32) int {
-	best := 0
-	for i, v := range values {
-		if v > values[best] {
-			best = i
-		}
-	}
-	return best
 }
 
 // nats sums the losses of each block.

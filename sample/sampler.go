@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+
+	"github.com/refrain-lm/refrain/internal/kernel"
 )
 
 // Sampler chooses tokens for one stream of text. It is not for several
@@ -65,9 +67,13 @@ func (s *Sampler) Next(logits []float32) int32 {
 }
 
 func (s *Sampler) choose(logits []float32) int32 {
-	best := argmax(logits)
+	best := int32(kernel.ArgMax(logits))
+	if s.o.Temperature == 0 {
+		return best
+	}
+	dropNaN(logits)
 	top := float64(logits[best])
-	if s.o.Temperature == 0 || math.IsInf(top, 0) {
+	if math.IsInf(top, 0) {
 		return best // also when nothing is finite: there is no distribution to draw from
 	}
 	ids := s.ids
@@ -117,18 +123,14 @@ func (s *Sampler) draw(ids []int32, weight []float64) int32 {
 	return last
 }
 
-// argmax is the lowest id of the largest logit; 0 when all are NaN. NaN becomes
-// −Inf on the way.
-func argmax(logits []float32) int32 {
-	best := 0
+// dropNaN turns NaN into −Inf, which is never drawn.
+func dropNaN(logits []float32) {
+	if kernel.AllFinite(logits) {
+		return
+	}
 	for i, l := range logits {
 		if l != l {
 			logits[i] = float32(math.Inf(-1))
-			continue
-		}
-		if l > logits[best] {
-			best = i
 		}
 	}
-	return int32(best)
 }

@@ -173,7 +173,6 @@ def run(args, everyone, rows, keep):
             for cell in cells_of(args, name, ["rnn", "lstm", "gru"]):
                 work, row = {**w, "cell": cell}, {"date": today}
                 row["seconds"], row["errors"] = measure(args, everyone, kind, work, args.tokens)
-                row["limits"] = [refrain.ask(do="read", kind=kind, work=work, mode=f"-{n}")["seconds"][0] for n in (1, 2)]
                 rows[f"{kind}|{name}|{cell}"] = row
                 keep()
                 print(report.generated(name, cell, row), flush=True)

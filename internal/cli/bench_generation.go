@@ -39,7 +39,7 @@ func benchGeneration(pool *parallel.Pool, shape benchShape) (rows []benchRow, er
 			row := benchRow{Kind: "generation", Cell: shape.Cell, Shape: shape, Operations: shape.Work.Operations() / 3,
 				Weights: storage.name, Threads: way.pool.Size(), Streams: way.streams, Read: read,
 				Tokens: tokens / seconds[len(seconds)/2], Best: tokens / seconds[0]}
-			limit := speed.ReadRate(way.pool, int(read)/way.pool.Size())
+			limit := speed.ReadRate(way.pool, int(read))
 			row.Share = row.Tokens / tokens * float64(read) / limit
 			rows = append(rows, row)
 		}

@@ -59,9 +59,15 @@ func GemmEach(c []float32, ldc, width int, a []float32, lda, m int, bs []Packed,
 		wantProduct("GemmEach", c[i*width:], ldc, a, lda, m, &bs[i])
 		wantPanels("GemmEach", &bs[i], p0, p1)
 	}
-	if m > 0 && p0 < p1 && bs[0].Storage == Pairs && bs[0].K > 0 {
-		gemmPairs(c, ldc, width, a, lda, m, bs, p0, p1, continued)
-		return
+	if m > 0 && p0 < p1 && bs[0].K > 0 { // what they want of A is made once for all
+		switch bs[0].Storage {
+		case Pairs:
+			gemmPairs(c, ldc, width, a, lda, m, bs, p0, p1, continued)
+			return
+		case Int8:
+			gemmInt8(c, ldc, width, a, lda, m, bs, p0, p1)
+			return
+		}
 	}
 	for i := range bs {
 		gemm(c[i*width:], ldc, a, lda, 0, m, &bs[i], p0, p1, continued)
@@ -147,7 +153,7 @@ func gemm(c []float32, ldc int, a []float32, lda, r0, r1 int, b *Packed, p0, p1 
 	switch {
 	case b.Storage == Int8:
 		from.fill(c, ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))
-		gemmInt8(c, ldc, a, lda, r1-r0, b, p0, p1)
+		gemmInt8(c, ldc, 0, a, lda, r1-r0, []Packed{*b}, p0, p1)
 		return
 	case b.Storage == Pairs:
 		gemmPairs(c, ldc, 0, a, lda, r1-r0, []Packed{*b}, p0, p1, from)

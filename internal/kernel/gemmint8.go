@@ -34,11 +34,20 @@ func (r *byteRows) quantizeRows(a []float32, lda, m, k int) {
 //
 //	C[i,j] += (Σ_k q[i,k]·b[k,j])·scale[j] · scale[i]
 //
-// All paths give the same bits, and no row sees another.
-func gemmInt8(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int) {
+// All paths give the same bits, and no row sees another. There may be several B
+// of one shape, as in [GemmEach].
+func gemmInt8(c []float32, ldc, width int, a []float32, lda, m int, bs []Packed, p0, p1 int) {
 	rows := byteScratch.Get().(*byteRows)
 	defer byteScratch.Put(rows)
-	rows.quantizeRows(a, lda, m, b.K)
+	rows.quantizeRows(a, lda, m, bs[0].K)
+	for i := range bs {
+		rows.multiply(c[i*width:], ldc, &bs[i], p0, p1)
+	}
+}
+
+// multiply adds the product of all rows with panels p0 to p1 of b.
+func (rows *byteRows) multiply(c []float32, ldc int, b *Packed, p0, p1 int) {
+	m := len(rows.scale)
 	if !useX86 {
 		for p := p0; p < p1; p++ {
 			bytesGeneric(c[p*PanelWidth:], ldc, rows, b, p)

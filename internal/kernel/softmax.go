@@ -95,6 +95,19 @@ func logSum(sum, largest, less float32) float32 {
 	return float32(math.Log(float64(sum)) + float64(largest) - float64(less))
 }
 
+// ArgMax returns the place of the largest element of x that is no NaN, of equals
+// the first; 0 where there is none.
+func ArgMax(x []float32) int {
+	const block = 1024
+	largest, at := float32(math.Inf(-1)), 0
+	for i := 0; i < len(x); i += block {
+		if m := maxElement(x[i:min(i+block, len(x))]); m > largest {
+			largest, at = m, i
+		}
+	}
+	return max(0, at+slices.Index(x[at:], largest))
+}
+
 // maxElement returns the largest element of x that is no NaN, −Inf if there is
 // none.
 func maxElement(x []float32) float32 {

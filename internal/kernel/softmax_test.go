@@ -53,6 +53,31 @@ func TestSoftmaxLoss(t *testing.T) {
 	})
 }
 
+func TestArgMax(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	eachBackend(t, func(t *testing.T) {
+		for _, c := range []struct {
+			x    []float32
+			want int
+		}{
+			{nil, 0}, {[]float32{nan, nan}, 0}, {[]float32{nan, -inf}, 1}, {[]float32{-2, nan, -1, -1}, 2}, {[]float32{3, inf, nan, inf}, 1},
+		} {
+			if got := kernel.ArgMax(c.x); got != c.want {
+				t.Errorf("ArgMax(%v) = %d, want %d", c.x, got, c.want)
+			}
+		}
+		r := newRand(1)
+		for _, n := range append([]int{1023, 1024, 1025, 10000}, lengths[1:]...) {
+			x := randomSlice(r, n, 8)
+			want := r.IntN(n)
+			x[want], x[n-1] = 9, 9
+			if got := kernel.ArgMax(x); got != want {
+				t.Errorf("ArgMax of %d elements = %d, want %d", n, got, want)
+			}
+		}
+	})
+}
+
 // TestSoftmaxLossHits: hits are rows whose largest logit is the wanted one, the
 // first of equals; NaN is none.
 func TestSoftmaxLossHits(t *testing.T) {

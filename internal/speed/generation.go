@@ -3,6 +3,7 @@ package speed
 import (
 	"time"
 
+	"github.com/refrain-lm/refrain/internal/kernel"
 	"github.com/refrain-lm/refrain/internal/parallel"
 	"github.com/refrain-lm/refrain/lm"
 )
@@ -41,19 +42,9 @@ func (g *Generation) Steps(n int) []float64 {
 	for i := range seconds {
 		start := time.Now()
 		for lane, logits := range g.stepper.Step(g.lanes, g.ids) {
-			g.ids[lane] = largest(logits)
+			g.ids[lane] = int32(kernel.ArgMax(logits))
 		}
 		seconds[i] = time.Since(start).Seconds()
 	}
 	return seconds
-}
-
-func largest(logits []float32) int32 {
-	best := 0
-	for i, v := range logits {
-		if v > logits[best] {
-			best = i
-		}
-	}
-	return int32(best)
 }

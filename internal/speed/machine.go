@@ -70,29 +70,8 @@ func peak(pool *parallel.Pool, run func(multiplyAdds int) float64) (p Peak) {
 }
 
 func measureRead(pool *parallel.Pool, r Read) Read {
-	r.One, r.All = ReadRate(nil, r.Bytes), ReadRate(pool, r.Bytes)
+	r.One, r.All = ReadRate(nil, r.Bytes), ReadRate(pool, r.Bytes*pool.Size())
 	return r
-}
-
-// ReadRate is how many bytes a second the threads of the pool read, each the
-// given number of bytes again and again.
-func ReadRate(pool *parallel.Pool, bytes int) float64 {
-	again := max(1, 16<<20/bytes) // so that starting the workers does not count
-	buffers := make([][]float32, pool.Size())
-	pool.Run(func(worker int) {
-		buffers[worker] = make([]float32, bytes/4)
-		for i := range buffers[worker] {
-			buffers[worker][i] = float32(i)
-		}
-	})
-	return best(func() float64 {
-		pool.Run(func(worker int) {
-			for range again {
-				kernel.ReadAll(buffers[worker])
-			}
-		})
-		return float64(pool.Size() * again * bytes)
-	})
 }
 
 // best is the highest rate of work, which returns how much it did.

@@ -26,7 +26,7 @@ import (
 )
 
 type command struct {
-	Do    string     `json:"do"` // about, modes, drop, train, losses, peak, generate, generate int8 or read
+	Do    string     `json:"do"` // about, modes, drop, train, losses, peak, generate or generate int8
 	Dir   string     `json:"dir"`
 	Kind  string     `json:"kind"`
 	Mode  string     `json:"mode"`
@@ -45,8 +45,9 @@ type reply struct {
 	Threads int       `json:"threads,omitempty"`
 }
 
-// modes are the ways of doing each kind of work, with the number of threads.
-var modes = map[string][]string{"train": {"float32"}, "generate": {"float32-1", "float32-2"}, "generate int8": {"int8-1", "int8-2"}}
+// modes are the ways of doing each kind of work, with the number of threads; read
+// is reading the weights alone.
+var modes = map[string][]string{"train": {"float32"}, "generate": {"float32-1", "float32-2", "read-1", "read-2"}, "generate int8": {"int8-1", "int8-2", "read-1", "read-2"}}
 
 // runner measures steps of one piece of work.
 type runner interface{ Steps(n int) []float64 }
@@ -109,9 +110,6 @@ func answer(c command, pool *parallel.Pool, built map[string]runner) reply {
 	if strings.HasSuffix(c.Mode, "-1") {
 		pool = nil
 	}
-	if c.Do == "read" {
-		return reply{Seconds: []float64{readTime(c, pool)}}
-	}
 	c.Work.BFloat16 = c.Mode == bfloat16
 	key := fmt.Sprint(c.Do, c.Work, c.Mode)
 	if built[key] == nil {
@@ -122,15 +120,6 @@ func answer(c command, pool *parallel.Pool, built map[string]runner) reply {
 		built[key] = r
 	}
 	return reply{Seconds: built[key].Steps(c.Steps)}
-}
-
-// readTime is how long reading the weights of one token takes, and nothing else.
-func readTime(c command, pool *parallel.Pool) float64 {
-	bytes := c.Work.Operations() / 6
-	if c.Kind == "generate" {
-		bytes *= 4
-	}
-	return bytes / speed.ReadRate(pool, int(bytes)/pool.Size())
 }
 
 const bfloat16 = "bfloat16"
@@ -165,9 +154,14 @@ func newRunner(c command, pool *parallel.Pool) (runner, error) {
 	case "train":
 		return speed.NewTraining(c.Work, pool)
 	case "generate", "generate int8":
-		weights := ""
-		if c.Do != "generate" {
+		weights, bytes := "", c.Work.Operations()/6
+		if c.Do == "generate" {
+			bytes *= 4
+		} else {
 			weights = lm.Int8
+		}
+		if strings.HasPrefix(c.Mode, "read-") {
+			return speed.NewReading(int(bytes), pool), nil
 		}
 		return speed.NewGeneration(c.Work, weights, 1, pool)
 	}
