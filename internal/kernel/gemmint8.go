@@ -8,7 +8,7 @@ type byteRows struct {
 	stride int
 	q      []int8
 	scale  []float32
-	start  []int32 // −128·Σq
+	start  []int32 // −128·Σq: what bytes raised by 128 add too much
 }
 
 var byteScratch = sync.Pool{New: func() any { return new(byteRows) }}
@@ -55,7 +55,7 @@ func (rows *byteRows) multiply(c []float32, ldc int, b *Packed, p0, p1 int) {
 		return
 	}
 	for p := p0; p < p1; {
-		tiles := byteTilesFor(min(m, tileRows), p1-p)
+		tiles := widest(b.byteTiles(), min(m, tileRows), p1-p)
 		columns := min(PanelWidth, b.N-(p+tiles.panels-1)*PanelWidth)
 		for r := 0; r < m; r += tileRows {
 			height := min(tileRows, m-r)
@@ -84,11 +84,12 @@ var (
 	}
 )
 
-func byteTilesFor(height, panels int) *tileGroup[byteTile] {
-	if useVNNI {
-		return widest(byteTilesVNNI, height, panels)
+// byteTiles are the microkernels that take bytes with this base.
+func (b *Packed) byteTiles() []tileGroup[byteTile] {
+	if b.base != 0 {
+		return byteTilesVNNI
 	}
-	return widest(byteTilesAVX2, height, panels)
+	return byteTilesAVX2
 }
 
 // bytesGeneric adds one panel of products. c begins at its first column.
@@ -98,10 +99,11 @@ func bytesGeneric(c []float32, ldc int, rows *byteRows, b *Packed, p int) {
 	for i, scale := range rows.scale {
 		q := rows.q[i*rows.stride : (i+1)*rows.stride]
 		for j := range columns {
-			sum := rows.start[i]
+			sum := int32(0)
 			for k := 0; k < len(q); k += 4 {
-				w := panel[k*PanelWidth+4*j : k*PanelWidth+4*j+4]
-				sum += int32(w[0])*int32(q[k]) + int32(w[1])*int32(q[k+1]) + int32(w[2])*int32(q[k+2]) + int32(w[3])*int32(q[k+3])
+				for l, w := range panel[k*PanelWidth+4*j:][:4] {
+					sum += int32(int8(w-b.base)) * int32(q[k+l])
+				}
 			}
 			product := float32(float32(sum) * b.Scale[p*PanelWidth+j])
 			c[i*ldc+j] += float32(product * scale)

@@ -14,11 +14,13 @@ const PanelWidth = 16
 // memory. Products may share a Packed; packing needs it alone.
 //
 // Other storages than Float32 come from [Packed.PackCompact]. Half is as Data;
-// of Int8, four steps of a column stand together, as bytes raised by 128:
+// of Int8, four steps of a column stand together:
 //
-//	Byte[((p*quads+k/4)*PanelWidth+j)*4+k%4] = 128 + B[k, p*PanelWidth+j]
+//	Byte[((p*quads+k/4)*PanelWidth+j)*4+k%4] = base + B[k, p*PanelWidth+j]
 //
-// with 128 beyond row K and column N, and Scale has each column's.
+// as if zeros lay beyond row K and column N, and Scale has each column's. The base
+// is what the processor's instruction wants: 128 of VPDPBUSD, which takes bytes
+// without a sign, else 0.
 type Packed struct {
 	K, N    int
 	Storage Storage
@@ -26,6 +28,7 @@ type Packed struct {
 	Half    []uint16
 	Byte    []uint8
 	Scale   []float32
+	base    uint8
 }
 
 // Panels is the number of panels, the last of which may be partly zeros.
@@ -98,7 +101,10 @@ func (b *Packed) PackCompact(pool *parallel.Pool, w *Compact, r0, r1 int) {
 	case BFloat16:
 		b.Half = make([]uint16, n*b.K)
 	case Int8:
-		b.Byte, b.Scale = make([]uint8, n*b.quads()*4), make([]float32, n)
+		b.Byte, b.Scale, b.base = make([]uint8, n*b.quads()*4), make([]float32, n), 0
+		if useVNNI {
+			b.base = 128
+		}
 		copy(b.Scale, w.Scale[r0:r1])
 	}
 	pool.For(b.Panels(), 1, func(lo, hi int) {
@@ -129,11 +135,11 @@ func (b *Packed) packHalves(w *Compact, p, r0, r1 int) {
 func (b *Packed) packBytes(w *Compact, p, r0, r1 int) {
 	panel := at(b.Byte, p, b.quads()*4*PanelWidth)
 	for i := range panel {
-		panel[i] = 128
+		panel[i] = b.base
 	}
 	for r := r0; r < r1; r++ {
 		for k, v := range at(w.Byte, r, b.K) {
-			panel[(k/4*PanelWidth+r-r0)*4+k%4] = uint8(int(v) + 128)
+			panel[(k/4*PanelWidth+r-r0)*4+k%4] = uint8(v) + b.base
 		}
 	}
 }

@@ -110,16 +110,15 @@ func (o *compactOperands) loadResult() {
 
 // bytesTile multiplies with AVX2. VPMADDUBSW adds two products of an unsigned
 // and a signed byte with saturation to 16 bits: |a| ≤ 127 and ±b ≤ 127 stay
-// below it, where a and b+128 would not.
+// below it, where a and b+128 would not. B has its signs.
 func bytesTile(rows, panels int) {
 	o := newCompactOperands(fmt.Sprintf("bytes%dx%d", rows, panels*16), "with AVX2; start is not used", rows, panels)
 	var acc []vec // row by row, half panels
 	for range rows * panels * 2 {
 		acc = append(acc, zeros())
 	}
-	ones, flip := YMM(), YMM()
+	ones := YMM()
 	VMOVUPS(bits(0x00010001), ones)
-	VMOVUPS(bits(0x80808080), flip)
 	x, size, product := YMM(), YMM(), YMM()
 	Label("loop")
 	add := func(w vec, to vec) {
@@ -133,14 +132,14 @@ func bytesTile(rows, panels int) {
 		VPBROADCASTD(o.element(0), x)
 		VPABSB(x, size)
 		for i, to := range acc {
-			VPXOR(o.weights(i/2, i%2*lanes*4), flip, w)
+			VMOVDQU(o.weights(i/2, i%2*lanes*4), w)
 			add(w, to)
 		}
 	} else {
 		for p := range panels {
 			lo, hi := YMM(), YMM()
-			VPXOR(o.weights(p, 0), flip, lo)
-			VPXOR(o.weights(p, lanes*4), flip, hi)
+			VMOVDQU(o.weights(p, 0), lo)
+			VMOVDQU(o.weights(p, lanes*4), hi)
 			for r := range rows {
 				VPBROADCASTD(o.element(r), x)
 				VPABSB(x, size)
