@@ -117,19 +117,81 @@ func (c *clock) count() (run, runs int) {
 	return min(run+1, runs), runs
 }
 
-// final is the seconds that a final run of entry i takes.
-func (c *clock) final(i int) float64 {
-	train := float64(c.protocol.Entries[i].Steps*c.protocol.TokensPerStep()) / c.rate(i)
+// trial is the seconds that a run of the search of entry i takes, and final those of
+// a final run.
+func (c *clock) trial(i int) float64 {
+	train := float64(c.protocol.Entries[i].SearchSteps*c.protocol.TokensPerStep()) / c.rate(i)
 	return train + c.beside(i, train)
 }
 
-// beside is what a final run takes beside its steps: a token validated costs a third
-// of one trained; saving and the rest are as in the search.
+func (c *clock) final(i int) float64 {
+	train := float64(c.protocol.Entries[i].Steps*c.protocol.TokensPerStep()) / c.rate(i)
+	return train + c.protocol.validWork().tokens()/c.rate(i) + c.beside(i, train)
+}
+
+// beside is what opening, saving and the rest add to a run's steps: as much as in the
+// search, once that has been measured.
 func (c *clock) beside(i int, train float64) float64 {
-	if c.around[i] == 0 {
-		return validOverhead * train
+	if c.around[i] > 0 {
+		return c.around[i]
 	}
-	return marks*validShare/3*train + c.around[i]
+	return opening + overhead*train
+}
+
+const (
+	opening  = 0.05 // seconds
+	overhead = 0.1  // of the seconds of training
+)
+
+// finalRuns is the seconds that all final runs take.
+func (c *clock) finalRuns() (seconds float64) {
+	for i, e := range c.protocol.Entries {
+		if e.trained() {
+			seconds += c.final(i) * float64(len(c.protocol.Seeds))
+		}
+	}
+	return seconds
+}
+
+// measuring is the seconds that measuring all final models takes.
+func (c *clock) measuring() (seconds float64) {
+	p := c.protocol
+	for _, e := range p.Entries {
+		parts := []string{e.Kind}
+		if a, b := e.parts(); e.mixed() {
+			parts = []string{a, b}
+		}
+		w := p.measureWork(e)
+		for _, kind := range parts {
+			if i := p.part(kind); p.Entries[i].trained() {
+				seconds += w.tokens() / c.rate(i)
+			} else {
+				seconds += w.steps * countedStep * float64(p.Text.Vocab)
+			}
+		}
+	}
+	return seconds + reporting
+}
+
+// What does not depend on speeds that are measured, in seconds.
+const (
+	counting    = 0.3e-6 // of n-grams, each training token
+	orders      = 6      // so often: for the search of the order, and the final one
+	countedStep = 20e-9  // an n-gram's, for each token that may be next
+	reporting   = 0.5    // drawing samples of blocks, writing the report
+)
+
+// whole is the seconds that the whole comparison takes.
+func (c *clock) whole() float64 {
+	seconds := c.finalRuns() + c.measuring()
+	for i, e := range c.protocol.Entries {
+		if e.trained() {
+			seconds += searchRuns * c.trial(i)
+		} else if e.counted() {
+			seconds += orders * counting * float64(c.protocol.Text.Train.Tokens)
+		}
+	}
+	return seconds
 }
 
 // now is the share of the whole that is done, and the time that the rest takes
@@ -140,8 +202,7 @@ func (c *clock) now() (share float64, left time.Duration) {
 		if !e.trained() {
 			continue
 		}
-		step := float64(c.protocol.TokensPerStep()) / c.rate(i)
-		trial, final := step*float64(e.SearchSteps)+c.around[i], c.final(i)
+		trial, final := c.trial(i), c.final(i)
 		trials := float64(max(searchRuns, c.searches[i]))
 		if c.finals[i] > 0 {
 			trials = float64(c.searches[i])
@@ -154,7 +215,7 @@ func (c *clock) now() (share float64, left time.Duration) {
 			done += trial * c.share
 		}
 	}
-	measure := all * measureShare / trainingShare
+	measure := c.measuring()
 	done += measure * c.measured
 	all += measure
 	if all == 0 {

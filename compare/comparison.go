@@ -42,6 +42,15 @@ type Comparison struct {
 // Protocol is what the comparison will do.
 func (c *Comparison) Protocol() Protocol { return c.protocol }
 
+// Takes guesses what the whole takes after Prepare, where a budget was given in time;
+// where that is too little for even the shortest runs it is more.
+func (c *Comparison) Takes() time.Duration {
+	if c.deadline.IsZero() || !c.clock.known() {
+		return 0
+	}
+	return time.Duration(c.clock.whole() * float64(time.Second))
+}
+
 // Dir is the comparison's folder.
 func (c *Comparison) Dir() string { return c.dir }
 

@@ -49,10 +49,17 @@
 // For a budget of time X, three fifths of it go into training steps:
 // N = 0.6·X / Σₘ((S+1)/rₘ) tokens a run, for S seeds and a speed of rₘ tokens a
 // second that a pilot measured; five runs of the search, a fifth of N each, make the
-// one beside the seeds. After the search, whose runs tell the speeds better, N is
-// fitted to the time that is left. Equal time instead: the same seconds
+// one beside the seeds. It is less where measuring needs more than the rest: the final
+// models read 45 KB of test text at least. After the search, whose runs tell the speeds
+// better, N is fitted to the time that is left. Equal time instead: the same seconds
 // of training steps alone, as many steps as the speed in the search allows; what
 // each run really took is in its Seconds. Runs go one after another on all threads.
+//
+// No run spends more than a tenth of its work on validation, where a token read counts
+// half of one trained: a final run validates 24 times, on as many tokens as that
+// allows, or where those would be fewer than 512 on 512 at least 12, 8 or 6 times. In the
+// shortest runs, below 18,000 tokens, four shorter validations are left, which still
+// tell whether the loss fell before the cooling.
 //
 // The schedule is that of Hägele et al. (2024): 2 % warm-up, constant, and over the
 // last fifth down by 1−√x, so that validations before it share a phase. Each

@@ -10,10 +10,6 @@ import (
 	"github.com/refrain-lm/refrain/train"
 )
 
-// gradientTargets are the places of the validation text that gradients are
-// followed back from.
-const gradientTargets = 96
-
 // stages are the points of a run at which gradients are looked at.
 var stages = []string{"start", "half", "end"}
 
@@ -31,7 +27,7 @@ func (m *measuring) gradients(ctx context.Context, _ *Result) error {
 			models = append(models, k)
 		}
 	}
-	o := probe.Options{Lags: 2 * window, Targets: gradientTargets}
+	o := probe.Options{Lags: 2 * window, Targets: m.c.protocol.GradientTargets}
 	return m.each(ctx, "following gradients back", len(models)*len(stages), func(i int) error {
 		k, stage := models[i/len(stages)], i%len(stages)
 		model, tokens, err := m.atStage(k, stages[stage])

@@ -132,8 +132,8 @@ func TestBudget(t *testing.T) {
 		t.Errorf("equal time: training takes %.1f s of 600, want three fifths", got)
 	}
 	for _, steps := range []int64{0, 1, 23, 24, 25, 1000} {
-		if got := wholeMarks(steps); got%marks != 0 || got < marks || got > max(steps, marks) {
-			t.Errorf("%d steps become %d, want a multiple of %d no larger", steps, got, marks)
+		if got := wholeMarks(steps); got%24 != 0 || got < 24 || got > max(steps, 24) {
+			t.Errorf("%d steps become %d, want a multiple of 24 no larger", steps, got)
 		}
 	}
 }

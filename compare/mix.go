@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/eval"
 )
 
@@ -78,7 +79,7 @@ func (m *measuring) mix(ctx context.Context, res *Result) error {
 			if err != nil {
 				return err
 			}
-			weight, _, err := eval.FitMix(ctx, a, b, m.ids.Valid(), nil, nil)
+			weight, _, err := eval.FitMix(ctx, a, b, firstIDs{m.ids.Valid(), m.c.protocol.TestTokens}, nil, nil)
 			k.weights[i] = math.Round(weight*1e4) / 1e4
 			return err
 		})
@@ -97,6 +98,15 @@ func (m *measuring) mix(ctx context.Context, res *Result) error {
 	}
 	return nil
 }
+
+// firstIDs are the first n ids of a reader: a mixture is fitted on no more of the
+// validation text than it meets of the test text.
+type firstIDs struct {
+	data.Reader
+	n int64
+}
+
+func (f firstIDs) Len() int64 { return min(f.n, f.Reader.Len()) }
 
 // mixParts opens both models of one run of a mixture.
 func (m *measuring) mixParts(k *measured, run int) (a, b *eval.Model, err error) {

@@ -218,7 +218,6 @@ func (c *Comparison) fit(ctx context.Context) error {
 		p.setSteps(p.Settings.Tokens)
 		return nil
 	}
-	var rates []float64
 	for i := range p.Entries {
 		e := &p.Entries[i]
 		if !e.trained() {
@@ -230,22 +229,35 @@ func (c *Comparison) fit(ctx context.Context) error {
 			return err
 		}
 		e.Rate = rate
-		rates = append(rates, rate)
+	}
+	c.fitTime()
+	return nil
+}
+
+// fitTime decides the steps at the speeds that the pilots measured: training has its
+// share of the budget, or less where measuring needs the time.
+func (c *Comparison) fitTime() {
+	p := &c.protocol
+	var rates []float64
+	for _, e := range p.Entries {
+		if e.trained() {
+			rates = append(rates, e.Rate)
+		}
 	}
 	if len(rates) == 0 {
-		return nil
+		return
 	}
+	set, planned := func(tokens float64) { p.setSteps(int64(tokens)) }, float64(fitTokens(p.Settings.Time, len(p.Seeds), rates))
 	if p.Settings.Equal == "time" {
-		p.setSeconds(fitSeconds(p.Settings.Time, len(p.Seeds), len(rates)), func(i int) float64 { return p.Entries[i].Rate })
-		for i := range p.Entries {
-			if e := &p.Entries[i]; e.trained() {
-				e.SearchSteps = p.searchSteps(e.Steps)
-			}
+		planned = fitSeconds(p.Settings.Time, len(p.Seeds), len(rates))
+		set = func(seconds float64) {
+			p.setSeconds(seconds, func(i int) float64 { return p.Entries[i].Rate })
+			p.setSearch()
 		}
-		return nil
 	}
-	p.setSteps(fitTokens(p.Settings.Time, len(p.Seeds), rates))
-	return nil
+	c.clock = newClock(*p)
+	left := spare * time.Until(c.deadline).Seconds()
+	c.fitInto(func(share float64) { set(share * planned) }, 1, func() bool { return c.clock.whole() <= left })
 }
 
 // setSteps gives every trained model as many steps as make so many tokens.
@@ -253,7 +265,17 @@ func (p *Protocol) setSteps(tokens int64) {
 	steps := wholeMarks(tokens / p.TokensPerStep())
 	for i := range p.Entries {
 		if e := &p.Entries[i]; e.trained() {
-			e.Steps, e.SearchSteps = steps, p.searchSteps(steps)
+			e.Steps = steps
+		}
+	}
+	p.setSearch()
+}
+
+// setSearch gives every trained model's search the steps that go with its final runs.
+func (p *Protocol) setSearch() {
+	for i := range p.Entries {
+		if e := &p.Entries[i]; e.trained() {
+			e.SearchSteps = p.searchSteps(e.Steps)
 		}
 	}
 }

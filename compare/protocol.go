@@ -35,10 +35,14 @@ type Protocol struct {
 	Parameters  int64    `json:"parameters"` // of the reference
 	Seeds       []uint64 `json:"seeds"`
 	SearchSeed  uint64   `json:"search_seed"`
-	ValidTokens int64    `json:"valid_tokens"` // measured at each validation of a final run
+	Marks       int64    `json:"marks"`        // validations in a final run
+	ValidTokens int64    `json:"valid_tokens"` // measured at each of them
 	SearchValid int64    `json:"search_valid"` // measured after a run of the search
 	TestTokens  int64    `json:"test_tokens"`  // predictions that the final models are measured on at most
 	Targets     int      `json:"targets"`      // test tokens whose use of context is measured
+	// GradientTargets are the places of the validation text that gradients are followed
+	// back from.
+	GradientTargets int `json:"gradient_targets"`
 }
 
 // Entry is one model that is compared.
@@ -54,12 +58,11 @@ type Entry struct {
 
 const (
 	planFile        = "plan.json"
-	protocolVersion = 1
+	protocolVersion = 2
 )
 
 // The protocol's constants; the package comment has their reasons.
 const (
-	marks         = 24   // validations in a final run
 	warmup        = 0.02 // share of a run
 	cooldown      = 0.2  // share of a run
 	searchShare   = 0.2  // of a final run's tokens that a run of the search reads
@@ -84,7 +87,7 @@ func ReadProtocol(dir string) (Protocol, error) {
 		return p, fmt.Errorf("%s is no plan of a comparison (%w): put a whole one back, or compare anew with --out other", path, err)
 	}
 	if p.Version != protocolVersion {
-		return p, fmt.Errorf("%s has version %d, this program reads %d", path, p.Version, protocolVersion)
+		return p, fmt.Errorf("%s has version %d, this program reads %d: compare anew with --out other", path, p.Version, protocolVersion)
 	}
 	if !p.Complete {
 		return p, fmt.Errorf("%s was stopped before its plan was complete: remove it and start again", dir)
@@ -182,8 +185,8 @@ func (e Entry) mixed() bool { return strings.Contains(e.Kind, mixSign) }
 // mixSign joins the kinds of a mixture.
 const mixSign = "+"
 
-// wholeMarks rounds steps down to a multiple of the marks, at least one of each.
-func wholeMarks(steps int64) int64 { return max(1, steps/marks) * marks }
+// wholeMarks rounds steps down to a multiple of the most marks, at least one of each.
+func wholeMarks(steps int64) int64 { return max(1, steps/markCounts[0]) * markCounts[0] }
 
 // fitTokens is the number of tokens a final run may read so that training steps
 // take trainingShare of the budget: N = 0.6·X / Σₘ((S+1)/rₘ), where the search,
@@ -199,28 +202,6 @@ func fitTokens(budget time.Duration, seeds int, rates []float64) int64 {
 // fitSeconds is the same for equal time: seconds of training steps in a final run.
 func fitSeconds(budget time.Duration, seeds, models int) float64 {
 	return trainingShare * budget.Seconds() / float64(models*(seeds+1))
-}
-
-// chooseMeasures bounds what is measured, as a function of the tokens that runs
-// read: validation takes at most a tenth of the budget, since a token measured
-// costs a third of one trained.
-func (p *Protocol) chooseMeasures() {
-	final, search := p.fewestSteps()
-	n := final * p.TokensPerStep()
-	if final == 0 { // nothing is trained
-		n = 1 << 20
-	}
-	p.ValidTokens = p.validTokens(n)
-	p.SearchValid = p.validTokens(int64(float64(search*p.TokensPerStep()) / searchShare))
-	p.TestTokens = max(n*2/5, 50_000)
-	p.Targets = int(min(2000, max(n/1000, 100)))
-}
-
-// validShare is the share of a run's tokens that each of its validations measures.
-const validShare = 1.0 / 50
-
-func (p Protocol) validTokens(read int64) int64 {
-	return min(p.Text.Valid.Tokens, max(int64(validShare*float64(read)), 2048))
 }
 
 // fewestSteps are the steps of the shortest final run and of the shortest of the

@@ -152,7 +152,7 @@ type Run struct {
 	Diverged bool   `json:"diverged,omitempty"` // then there is no test loss and there are no blocks
 	Tokens   int64  `json:"tokens"`             // read
 	Best     int64  `json:"best"`               // tokens read at the checkpoint that validation chose
-	Curve    []Mark `json:"curve,omitempty"`
+	Curve    []Mark `json:"curve,omitempty"`    // of the n-gram one mark, on the tokens that others validate on
 
 	TestLoss Number    `json:"test_loss"` // nats a token
 	Accuracy Number    `json:"accuracy"`  // share of test tokens that were the most probable one

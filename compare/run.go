@@ -155,16 +155,22 @@ func (c *Comparison) open(ctx context.Context, r run, on func(train.Event)) (*tr
 			return nil, err
 		}
 	}
-	in.Out, in.Command, in.NoRetreat = dir, c.protocol.Command, true
-	in.ValidTokens = c.protocol.SearchValid
+	in.Out, in.Command, in.NoRetreat, in.NoSamples = dir, c.protocol.Command, true, true
+	in.ValidTokens, in.Trial = c.protocol.SearchValid, r.entry.trained() && !r.final
 	if r.final {
 		in.ValidTokens = c.protocol.ValidTokens
 	}
 	in.EvalTokens = min(in.ValidTokens, evalTokens)
+	if r.entry.counted() { // its order is chosen, and its loss drawn beside the others' curves, by what eval says
+		in.EvalTokens = in.ValidTokens
+		if !r.final {
+			in.ValidTokens, in.EvalTokens = evalTokens, evalTokens
+		}
+	}
 	return train.Prepare(ctx, r.settings, in, on)
 }
 
-// evalTokens bounds what a model card quotes; the comparison itself does not look at it.
+// evalTokens bounds what a model card quotes, and what the n-gram's order is chosen on.
 const evalTokens = 10_000
 
 // outcome reads what a run that has ended left.
@@ -194,8 +200,11 @@ func (c *Comparison) outcome(r run) (outcome, error) {
 		}
 		out.Tokens, out.Seconds = e.Step*step, before+last
 	}
-	if r.entry.counted() { // it reads the text once, and has nothing to validate on the way
-		out.Curve, out.Tokens, out.BestAt = nil, c.protocol.Text.Train.Tokens, c.protocol.Text.Train.Tokens
+	if r.entry.counted() { // it reads the text once
+		out.Tokens, out.BestAt = c.protocol.Text.Train.Tokens, c.protocol.Text.Train.Tokens
+		for i := range out.Curve {
+			out.Curve[i].Tokens = out.Tokens
+		}
 	}
 	return out, nil
 }

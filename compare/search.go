@@ -169,15 +169,19 @@ func (c *Comparison) final(e Entry, lr float64, seed uint64) run {
 		return r
 	}
 	r.keepHalf = recurrent(e.Kind)
-	mark := e.Steps / marks
-	r.settings = e.runSettings(lr, seed, e.Steps, mark, savedMarks*mark, c.protocol.Settings.Shared.Threads)
+	r.settings = e.runSettings(lr, seed, e.Steps, e.Steps/c.protocol.Marks, e.Steps/c.protocol.saves(e), c.protocol.Settings.Shared.Threads)
 	r.event = Event{Stage: StageFinal, Model: e.Kind, Seed: seed}
 	return r
 }
 
-// savedMarks is how many validations lie between two checkpoints; one of these is
-// halfway.
-const savedMarks = 3
+// saves is how many checkpoints a final run of an entry writes; one of them is
+// halfway. A run of seconds writes no others.
+func (p Protocol) saves(e Entry) int64 {
+	if 3*float64(e.Model.MultiplyAdds())*float64(e.Steps*p.TokensPerStep()) < 1e12 {
+		return 2
+	}
+	return 8
+}
 
 // fitAgain fits the final runs' steps to the time that is left after the search,
 // now that every model's speed is known from runs of the search, and writes them
@@ -187,32 +191,37 @@ func (c *Comparison) fitAgain() error {
 	if p.Fitted {
 		return nil
 	}
-	left := math.Inf(1) // seconds for all final runs
-	if !c.deadline.IsZero() {
-		left = spare*time.Until(c.deadline).Seconds() - measureShare*p.Settings.Time.Seconds()
-	}
-	var need, fixed float64 // seconds that grow with the steps, and that do not
-	for i, e := range p.Entries {
-		if e.trained() {
-			need += c.clock.final(i) * float64(len(p.Seeds))
-			fixed += c.clock.around[i] * float64(len(p.Seeds))
-		}
-	}
-	need, left = need-fixed, left-fixed
+	tokens, search := p.tokens()
+	set, most := func(share float64) {
+		p.setFinalSteps(wholeMarks(max(int64(share*float64(tokens/p.TokensPerStep())), search/p.TokensPerStep()))) // less than the search would say nothing
+	}, growMost
 	if p.Settings.Equal == "time" {
-		models := p.trainedModels()
-		seconds := min(fitSeconds(p.Settings.Time, len(p.Seeds), models), left/(1+marks*validShare/3)/float64(models*len(p.Seeds)))
-		p.setSeconds(max(seconds, 0), c.clock.rate)
-	} else if need > 0 && !c.deadline.IsZero() {
-		tokens, _ := p.tokens()
-		steps := int64(float64(tokens/p.TokensPerStep()) * min(max(left, 0)/need, growMost))
-		_, search := p.fewestSteps()
-		p.setFinalSteps(wholeMarks(max(steps, search))) // less than a run of the search would say nothing
+		seconds := fitSeconds(p.Settings.Time, len(p.Seeds), p.trainedModels())
+		set, most = func(share float64) { p.setSeconds(share*seconds, c.clock.rate) }, 1
+		set(1)
+	}
+	if !c.deadline.IsZero() {
+		left := spare * time.Until(c.deadline).Seconds()
+		c.fitInto(set, most, func() bool {
+			return c.clock.finalRuns()+max(c.clock.measuring(), measureShare*p.Settings.Time.Seconds()) <= left
+		})
 	}
 	p.chooseMeasures()
 	p.Fitted = true
 	c.clock.replan(*p)
 	return c.writePlan()
+}
+
+// fitInto sets the largest share of what is planned that fits, in hundredths.
+func (c *Comparison) fitInto(set func(share float64), most float64, fits func() bool) {
+	for share := int(100 * most); share > 0; share-- {
+		set(float64(share) / 100)
+		c.protocol.chooseMeasures()
+		c.clock.replan(c.protocol)
+		if fits() {
+			return
+		}
+	}
 }
 
 // spare keeps a part of the time left for what takes longer than it seems.
@@ -221,7 +230,3 @@ const spare = 0.9
 // growMost bounds how much more a final run may read than planned: the search read a
 // share of the plan.
 const growMost = 1.25
-
-// validOverhead is how much longer a final run takes than its steps, until that has
-// been measured.
-const validOverhead = 0.2

@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"github.com/refrain-lm/refrain/eval"
 	"github.com/refrain-lm/refrain/lm"
 	"github.com/refrain-lm/refrain/ngram"
 )
@@ -39,13 +40,24 @@ func (j *Job) card(w io.Writer, out Outcome) error {
 			out.Steps, p.Settings.BatchSize, p.Settings.BPTT, p.Settings.Seed, p.Kernels, p.Settings.Precision, version())
 		fmt.Fprintf(&b, "## Results\n\nBest validation loss during training: %.4f nats/%s at step %d (fixed chunks).\n\n", out.Best, out.Unit, out.BestStep)
 	}
-	fmt.Fprintf(&b, "`eval` on the first %d validation tokens, one stream: %.4f nats/%s, perplexity %.4g", out.Result.Tokens+1, out.Result.Loss(), out.Unit, out.Result.Perplexity())
-	if bits := out.Result.BitsPerByte(); !math.IsNaN(bits) {
-		fmt.Fprintf(&b, ", %.3f bits/byte", bits)
+	if r := out.Result; !p.Trial {
+		fmt.Fprintf(&b, "`eval` on the first %d validation tokens, one stream: %.4f nats/%s, perplexity %s", r.Tokens+1, r.Loss(), out.Unit, perplexity(r))
+		if bits := r.BitsPerByte(); !math.IsNaN(bits) {
+			fmt.Fprintf(&b, ", %.3f bits/byte", bits)
+		}
+		b.WriteString(".\n")
 	}
-	b.WriteString(".\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// perplexity writes a perplexity with four digits; one that overflows is beyond the
+// largest power of ten.
+func perplexity(r eval.Result) string {
+	if v := r.Perplexity(); !math.IsInf(v, 0) {
+		return fmt.Sprintf("%.4g", v)
+	}
+	return ">1e308"
 }
 
 // reach says where contexts end.

@@ -31,6 +31,8 @@ type Input struct {
 	ValidTokens int64 // measured at each validation at most; 0: the plan chooses
 	EvalTokens  int64 // measured by eval after the run at most; 0: the plan chooses
 	NoRetreat   bool  // the first divergence ends the run, so that its learning rate is the one it was given
+	NoSamples   bool  // the model writes none, on the way and at the end
+	Trial       bool  // nobody will use the model: after the run nothing of it is measured
 }
 
 // Job is a planned run that holds its folder's lock.
@@ -89,7 +91,8 @@ func prepareOn(ctx context.Context, disk checkpoint.FS, s Settings, in Input, on
 		return nil, err
 	}
 	j := &Job{folder: folder{dir: in.Out, disk: disk}, temp: in.DryRun}
-	j.plan = Plan{Version: 1, Command: in.Command, Settings: s, Paths: names(in.Sources), Valid: names(in.Valid), NoRetreat: in.NoRetreat}
+	j.plan = Plan{Version: 1, Command: in.Command, Settings: s, Paths: names(in.Sources), Valid: names(in.Valid), NoRetreat: in.NoRetreat,
+		NoSamples: in.NoSamples, Trial: in.Trial}
 	j.plan.Data = data.Corpus{Sources: places(in.Sources), ValidSources: places(in.Valid)}
 	if err := j.makeFolder(); err != nil {
 		return nil, err

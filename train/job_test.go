@@ -381,6 +381,44 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// TestTrial: a trial has the losses of any run, but writes no samples and measures
+// nothing when it has ended.
+func TestTrial(t *testing.T) {
+	dir := t.TempDir()
+	text := write(t, dir, "text", prose(300))
+	var best [2]float64
+	for i, in := range []train.Input{{}, {Trial: true, NoSamples: true}} {
+		in.Sources, in.Out = sources(t, text), filepath.Join(dir, fmt.Sprint(i))
+		j, err := train.Prepare(context.Background(), settings(t, tiny...), in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrote := 0
+		out, err := j.Run(context.Background(), func(e train.Event) {
+			if e.Kind == train.EventValid {
+				wrote += len(e.Text)
+			}
+		})
+		if err := errors.Join(err, j.Close()); err != nil {
+			t.Fatal(err)
+		}
+		best[i] = out.Best
+		card, err := os.ReadFile(filepath.Join(in.Out, "README.md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = os.Stat(filepath.Join(in.Out, eval.LineStatsFile))
+		whole := err == nil && len(out.Samples) == 3 && wrote > 0 && bytes.Contains(card, []byte("perplexity"))
+		bare := err != nil && len(out.Samples) == 0 && wrote == 0 && !bytes.Contains(card, []byte("perplexity"))
+		if in.Trial && !bare || !in.Trial && !whole {
+			t.Errorf("trial %v: %d samples, %d bytes on the way, lines: %v, card:\n%s", in.Trial, len(out.Samples), wrote, err, card)
+		}
+	}
+	if best[0] != best[1] {
+		t.Errorf("as a trial the loss is %v, else %v", best[1], best[0])
+	}
+}
+
 // TestCheckpointModel: the weights of a step are those that the run had there.
 func TestCheckpointModel(t *testing.T) {
 	dir := t.TempDir()

@@ -147,7 +147,11 @@ func (j *Job) countAndMeasure(ctx context.Context, out *Outcome, on func(Event),
 		return err
 	}
 	out.Tokens, out.Best = j.plan.Data.Train.Tokens, out.Result.Loss()
-	return tell(Event{Kind: EventValid, Pass: 1, Valid: out.Best, Best: true, Text: strings.Join(strings.Fields(out.Samples[0]), " ")})
+	e := Event{Kind: EventValid, Pass: 1, Valid: out.Best, Best: true}
+	if len(out.Samples) > 0 {
+		e.Text = strings.Join(strings.Fields(out.Samples[0]), " ")
+	}
+	return tell(e)
 }
 
 // count counts the training ids, with a folder for what memory does not hold.

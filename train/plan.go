@@ -45,6 +45,8 @@ type Plan struct {
 	Replans     []Replan      `json:"replans"`
 	Earlier     []Phase       `json:"earlier"`
 	NoRetreat   bool          `json:"no_retreat,omitempty"` // the first divergence ends the run
+	NoSamples   bool          `json:"no_samples,omitempty"` // the model writes none
+	Trial       bool          `json:"trial,omitempty"`      // it is not measured after the run
 }
 
 // Phase is a part of a run that ended before the present one began.

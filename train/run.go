@@ -70,7 +70,7 @@ func (j *Job) Run(ctx context.Context, on func(Event)) (Outcome, error) {
 	o.Valid, o.Keep = j.ids.Valid(), j.folder
 	o.Budget = Budget{Deadline: j.deadline, Reserve: reserve(s.Time), Record: j.recordReplan}
 	o.On = func(e Event) {
-		if e.Kind == EventValid {
+		if e.Kind == EventValid && !j.plan.NoSamples {
 			e.Text = j.preview(m)
 		}
 		if e.kept() && logErr == nil {
@@ -121,9 +121,27 @@ func write(m *eval.Model, n int, seed uint64) (string, error) {
 	return text.String(), err
 }
 
-// finish measures the best model: eval on the validation part, the lines'
-// distribution, samples, and the model card.
+// finish measures the best model, lets it write samples, and writes the model card.
 func (j *Job) finish(ctx context.Context, model *eval.Model, out *Outcome, on func(Event)) error {
+	if !j.plan.Trial {
+		if err := j.measure(ctx, model, out, on); err != nil {
+			return err
+		}
+	}
+	if !j.plan.NoSamples {
+		for i := range samples {
+			text, err := write(model, sampleTokens, uint64(i+1))
+			if err != nil {
+				return err
+			}
+			out.Samples = append(out.Samples, text)
+		}
+	}
+	return j.folder.write(cardFile, func(w io.Writer) error { return j.card(w, *out) })
+}
+
+// measure is eval on the validation part, and the distribution of its lines.
+func (j *Job) measure(ctx context.Context, model *eval.Model, out *Outcome, on func(Event)) error {
 	pool := nn.NewPool(j.plan.Settings.Threads)
 	defer pool.Close()
 	n := min(j.plan.EvalTokens, j.plan.Data.Valid.Tokens)
@@ -138,17 +156,7 @@ func (j *Job) finish(ctx context.Context, model *eval.Model, out *Outcome, on fu
 	if err != nil {
 		return stoppedBy(ctx, err)
 	}
-	if err := j.folder.writeJSON(eval.LineStatsFile, eval.NewLineStats(bits)); err != nil {
-		return err
-	}
-	for i := range samples {
-		text, err := write(model, sampleTokens, uint64(i+1))
-		if err != nil {
-			return err
-		}
-		out.Samples = append(out.Samples, text)
-	}
-	return j.folder.write(cardFile, func(w io.Writer) error { return j.card(w, *out) })
+	return j.folder.writeJSON(eval.LineStatsFile, eval.NewLineStats(bits))
 }
 
 // validBytes is the number of raw bytes that the first n validation tokens

@@ -128,8 +128,22 @@ func newValidator(r data.Reader, most int64) (*validator, error) {
 	if n < 2 {
 		return nil, fmt.Errorf("train: a validation part of %d tokens predicts nothing; give more text or --valid FILE", n)
 	}
-	lanes := min(validLanes, max(1, (n-1)/(2*validWarmup)))
-	return &validator{r: r, n: n, lanes: int(lanes), chunk: (n - 1 + lanes - 1) / lanes}, nil
+	lanes, chunk := validChunks(n)
+	return &validator{r: r, n: n, lanes: int(lanes), chunk: chunk}, nil
+}
+
+// validChunks is how many chunks n ids are cut into, and the targets of each.
+func validChunks(n int64) (lanes, chunk int64) {
+	lanes = min(validLanes, max(1, (n-1)/(2*validWarmup)))
+	return lanes, (n - 1 + lanes - 1) / lanes
+}
+
+// ValidationReads is the number of tokens that a model reads in a validation on n
+// ids: those that count, and those before them that do not.
+func ValidationReads(n int64) int64 {
+	lanes, chunk := validChunks(n)
+	v := validator{lanes: int(lanes), chunk: chunk}
+	return lanes * v.steps()
 }
 
 // steps is the number of time steps each lane takes.

@@ -100,8 +100,8 @@ func NewDocument(r compare.Result) Document {
 			off := math.Abs(float64(m.Size.Total-r.Plan.Parameters)) / float64(r.Plan.Parameters)
 			f.Closest = max(f.Closest, off)
 		}
-		if loss, ok := validation(m); ok && m.Kind == compare.KindNGram && f.NGram == nil {
-			f.NGram = &NGramLoss{m.Name, loss}
+		if m.Kind == compare.KindNGram && len(m.Runs) > 0 && len(m.Runs[0].Curve) > 0 && f.NGram == nil {
+			f.NGram = &NGramLoss{m.Name, m.Runs[0].Curve[0].Loss}
 		}
 	}
 	for _, m := range r.Models {
@@ -125,20 +125,6 @@ func NewDocument(r compare.Result) Document {
 	f.Counts = shares(r, d.Judgement)
 	f.Widest = widest(r)
 	return d
-}
-
-// validation is the loss with which a model that does not train in steps was
-// chosen.
-func validation(m compare.Model) (float64, bool) {
-	if m.Search == nil {
-		return 0, false
-	}
-	for _, t := range m.Search.Trials {
-		if t.Value == m.Search.Chosen && !t.Diverged {
-			return float64(t.Loss), true
-		}
-	}
-	return 0, false
 }
 
 // meanCurve averages the marks of the runs that finished.

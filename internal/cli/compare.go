@@ -249,8 +249,12 @@ func (r *compareRun) showPlan() {
 		r.warn("the test part has %s of 1 KB; with fewer than 30 no model can be called better: give more text, or --test FILE",
 			plural(blocks, "block", "blocks"))
 	}
-	if p.Settings.Time > 0 {
-		r.row("done by %s", r.started.Add(p.Settings.Time).Format("15:04"))
+	if budget := p.Settings.Time; budget > 0 {
+		takes := max(budget, r.c.Takes())
+		if takes > budget {
+			r.warn("--time %s is too little for these models on this machine: the shortest runs and their measuring take about %s", fullDuration(budget), duration(takes))
+		}
+		r.row("done by %s", r.started.Add(takes).Format("15:04"))
 	}
 }
 
