@@ -227,8 +227,12 @@ func (j *Job) checkLengths() error {
 	p, s := j.plan, j.plan.Settings
 	unit := j.tok.Unit()
 	if need := int64(s.BatchSize)*int64(s.BPTT) + int64(s.BatchSize); p.Data.Train.Tokens < need {
-		return fmt.Errorf("the training text is %d %ss, one step of %dx%d needs %d; give more text, or --bptt 8 --batch-size 1",
-			p.Data.Train.Tokens, unit, s.BatchSize, s.BPTT, need)
+		smaller := ""
+		if p.Data.Train.Tokens > 8 {
+			smaller = ", or --bptt 8 --batch-size 1"
+		}
+		return fmt.Errorf("the training text is %d %ss, one step of %dx%d needs %d; give more text%s",
+			p.Data.Train.Tokens, unit, s.BatchSize, s.BPTT, need, smaller)
 	}
 	if err := j.checkValid(); err != nil {
 		return err
@@ -353,11 +357,11 @@ func (j *Job) lastSnapshot(on func(Event)) (Snapshot, error) {
 // done reports whether the run and its final measures are complete.
 func (j *Job) done(r RunState) bool {
 	_, err := os.Stat(filepath.Join(j.folder.dir, cardFile))
-	return err == nil && (r.Step >= j.plan.lastSteps() || j.plan.Settings.Patience > 0 && r.Waited >= j.plan.Settings.Patience)
+	return err == nil && (r.Step >= j.plan.LastSteps() || j.plan.Settings.Patience > 0 && r.Waited >= j.plan.Settings.Patience)
 }
 
-// lastSteps is the total after every recorded change.
-func (p Plan) lastSteps() int64 {
+// LastSteps is the total after every recorded change.
+func (p Plan) LastSteps() int64 {
 	if n := len(p.Replans); n > 0 {
 		return p.Replans[n-1].Steps
 	}
@@ -432,7 +436,7 @@ func (j *Job) newPhase(ctx context.Context, s Settings, at RunState, started tim
 		return false, nil
 	}
 	p.Earlier = append(p.Earlier, Phase{From: p.From, Steps: at.Steps, Settings: p.Settings, Replans: p.Replans})
-	remaining := p.lastSteps() - at.Step
+	remaining := p.LastSteps() - at.Step
 	p.Settings, p.Replans, p.From = next, []Replan{}, at.Step
 	return true, j.planPhase(ctx, s, remaining, started)
 }

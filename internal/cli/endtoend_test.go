@@ -94,6 +94,34 @@ func TestTrainSaysThatItStoppedEarly(t *testing.T) {
 	}
 }
 
+// A timed run whose number of steps came down on a slow machine ends where its
+// record says: it did not stop early.
+func TestTrainEndsWhereItsRecordSays(t *testing.T) {
+	smallModel(t)
+	plan, err := os.ReadFile("song-model/plan.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shorter := strings.Replace(string(plan), `"replans": null`, `"replans": [{"step": 20, "steps": 40}]`, 1)
+	if shorter == string(plan) {
+		t.Fatalf("no place for a replan in %s", plan)
+	}
+	write(t, "song-model/plan.json", shorter)
+	again, err := filepath.Glob("song-model/checkpoint-*")
+	if err != nil || len(again) == 0 {
+		t.Fatal("no checkpoints", err)
+	}
+	for _, path := range append(again, "song-model/README.md", "song-model/model.safetensors") {
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := refrain(t, nil, "", "train", "--resume", "song-model")
+	if r.status != 0 || !strings.Contains(r.err, "step=40 ") || strings.Contains(r.err, "step=60 ") || strings.Contains(r.err, "stopped early") {
+		t.Errorf("status %d:\n%s", r.status, r.err)
+	}
+}
+
 func TestTrainAgain(t *testing.T) {
 	smallModel(t)
 	first, err := os.ReadFile("song-model/model.safetensors")

@@ -189,7 +189,7 @@ func (a *app) sayRun(i *inspected) {
 	}
 	spent, step := i.elapsed()
 	steps := a.count(step) + " steps"
-	if all := stepsOf(*p); step < all {
+	if all := p.LastSteps(); step < all {
 		steps = a.count(step) + " of " + a.count(all) + " steps"
 	}
 	line := fmt.Sprintf("%s, %s, %s, seed %d, %s", strings.Join(texts, ", "), steps, duration(spent), p.Settings.Seed, kernelName(p.Kernels))

@@ -280,7 +280,7 @@ func (r *trainRun) resume(ctx context.Context, s train.Settings) (err error) {
 		return nil
 	}
 	at := max(0, r.view.saved)
-	steps := stepsOf(p)
+	steps := p.LastSteps()
 	line := fmt.Sprintf("resumed at step %s of %s", commas(at), commas(steps))
 	if p.Rate > 0 {
 		line += "; " + countdown(time.Duration(float64((steps-at)*p.TokensPerStep())/p.Rate*float64(time.Second))) + " left"
@@ -292,14 +292,6 @@ func (r *trainRun) resume(ctx context.Context, s train.Settings) (err error) {
 	}
 	r.row("%s", r.err.fit(line, "  "))
 	return nil
-}
-
-// stepsOf is how many steps a run has after what was changed on the way.
-func stepsOf(p train.Plan) int64 {
-	if n := len(p.Replans); n > 0 {
-		return p.Replans[n-1].Steps
-	}
-	return p.Steps
 }
 
 // skipped are the files that a folder has and that are no text.

@@ -55,8 +55,8 @@ func (r *trainRun) sayResult(out train.Outcome, remark string) {
 	if r.job.Plan().Ngram == nil {
 		head += fmt.Sprintf(" (best, step %s)", commas(out.BestStep))
 	}
-	if p := r.job.Plan(); p.Ngram == nil && out.Steps < p.Steps {
-		r.line(r.err.fit(fmt.Sprintf("stopped early at step %s of %s: no better validation in %d (--patience)", commas(out.Steps), commas(p.Steps), p.Settings.Patience), "  "))
+	if p := r.job.Plan(); p.Ngram == nil && out.Steps < p.LastSteps() {
+		r.line(r.err.fit(fmt.Sprintf("stopped early at step %s of %s: no better validation in %d (--patience)", commas(out.Steps), commas(p.LastSteps()), p.Settings.Patience), "  "))
 	}
 	r.line(r.err.paint(bold, r.err.fit(head, "  ")))
 	for i, s := range out.Samples {
