@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -57,6 +58,14 @@ func newApp(args []string, stdin io.Reader, stdout, stderr io.Writer, env []stri
 
 // execute parses and runs; panics of ours are bugs and keep their trace.
 func (a *app) execute(root *cobra.Command) error {
+	var unknown error
+	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
+		if words := cmd.Flags().Args(); cmd == root && len(words) > 0 {
+			unknown = a.unknownVerb(root, words[0])
+			return
+		}
+		fmt.Fprint(a.out.w, a.help(cmd, a.out))
+	})
 	root.SetArgs(a.args)
 	if cmd, rest, err := root.Find(a.args); err == nil {
 		cmd.InheritedFlags() // merges them, so that hints see every flag
@@ -64,7 +73,7 @@ func (a *app) execute(root *cobra.Command) error {
 			return err
 		}
 	}
-	return root.ExecuteContext(context.Background())
+	return cmp.Or(root.ExecuteContext(context.Background()), unknown)
 }
 
 // root assembles the command tree.
@@ -90,9 +99,6 @@ func (a *app) root() *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetGlobalNormalizationFunc(dashes)
 	root.Flags().Bool("version", false, "print the version")
-	root.SetHelpFunc(func(cmd *cobra.Command, _ []string) {
-		fmt.Fprint(a.out.w, a.help(cmd, a.out))
-	})
 	root.SetHelpCommand(a.helpCommand())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		if verb := firstWord(a.args); cmd == root && verb != "" {

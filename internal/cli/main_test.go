@@ -80,6 +80,7 @@ func TestWrongUsage(t *testing.T) {
 		{"resume and out", "train --resume m --out n", "", "error: --resume goes on in m; leave out --out"},
 		{"unknown verb", "evla", "", "error: no command evla; did you mean refrain eval?"},
 		{"unknown verb with flags", "trian book.txt --time 1s", "", "error: no command trian; did you mean refrain train?"},
+		{"unknown verb's help", "trian --help", "", "error: no command trian; did you mean refrain train?"},
 		{"peer's verb", "sample m", "", "error: no command sample; did you mean refrain generate?"},
 		{"file as verb", "book.txt", "", "error: no command book.txt; did you mean refrain train book.txt?"},
 		{"nothing like a verb", "xyzzy", "", "error: no command xyzzy; refrain lists them"},
