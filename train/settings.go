@@ -268,18 +268,12 @@ func parseInto(field any, value string) (err error) {
 	case *float64:
 		*p, err = strconv.ParseFloat(value, 64)
 	case *time.Duration:
-		if *p, err = time.ParseDuration(value); err != nil {
-			return errors.New("not a time such as 90s, 10m or 2h")
-		}
+		*p, err = time.ParseDuration(value)
 	}
-	var num *strconv.NumError
-	if errors.As(err, &num) {
-		if errors.Is(err, strconv.ErrRange) {
-			return errors.New("out of range")
-		}
-		return errors.New("not a value of the right form")
+	if err != nil {
+		return errors.New(typo.Value(err))
 	}
-	return err
+	return nil
 }
 
 // plan sets what the user left open.

@@ -81,7 +81,7 @@ func TestCompareRefusals(t *testing.T) {
 		{"gone.txt", 1, "no such file"},
 		{"song.txt --models lstm,gruu", 2, "did you mean gru?"},
 		{"song.txt --models lstm", 2, "needs two models"},
-		{"song.txt --time 5", 2, "--time 5: not a value of the right form"},
+		{"song.txt --time 5", 2, "--time 5: not a time such as 90s, 10m or 2h"},
 		{"song.txt --time 10m --tokens 1000", 2, "one budget only"},
 		{"song.txt --dropout 3", 2, "--dropout 3: outside [0, 1)"},
 		{"song.txt --equal space", 2, "takes tokens or time"},

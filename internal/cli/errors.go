@@ -12,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/refrain-lm/refrain/internal/typo"
 )
 
 // usageError is wrong usage: exit status 2.
@@ -153,21 +155,9 @@ func flagError(cmd *cobra.Command, err error) error {
 		if errors.As(invalid.Unwrap(), &own) {
 			return own
 		}
-		return usagef("--%s %s: %s", invalid.GetFlag().Name, quote(invalid.GetValue()), plainCause(invalid.Unwrap()))
+		return usagef("--%s %s: %s", invalid.GetFlag().Name, quote(invalid.GetValue()), typo.Value(invalid.Unwrap()))
 	}
 	return usagef("%s; see %s --help", err, cmd.CommandPath())
-}
-
-// plainCause says what strconv says in a user's words.
-func plainCause(err error) string {
-	text := err.Error()
-	switch {
-	case strings.Contains(text, "invalid syntax"), strings.Contains(text, "invalid duration"), strings.Contains(text, "unit in duration"):
-		return "not a value of the right form"
-	case strings.Contains(text, "out of range"):
-		return "out of range"
-	}
-	return text
 }
 
 // singleDash finds a long flag written with one dash, which would otherwise be

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/refrain-lm/refrain/internal/typo"
 )
 
 // Where a value came from, as dry runs and plans name it.
@@ -99,7 +101,7 @@ func setFrom(f *pflag.Flag, value string) error {
 	if errors.As(err, &own) {
 		return own
 	}
-	return errors.New(plainCause(err))
+	return errors.New(typo.Value(err))
 }
 
 func isFlagOfAny(root *cobra.Command, name string) bool {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/refrain-lm/refrain/eval"
+	"github.com/refrain-lm/refrain/internal/typo"
 )
 
 const interactiveHelp = `A line you type is continued; the model remembers all so far.
@@ -155,7 +156,7 @@ func (a *app) obey(g *eval.Generator, line string) {
 		a.say(yellow, "", name+" needs a value; /help shows one")
 		return
 	case err != nil:
-		a.say(yellow, "", name+" "+value+": "+strings.TrimPrefix(plainCause(err), "sampling: "))
+		a.say(yellow, "", name+" "+value+": "+strings.TrimPrefix(typo.Value(err), "sampling: "))
 		return
 	}
 	a.note("%s is %s now.", strings.TrimPrefix(name, "/"), value)

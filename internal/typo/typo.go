@@ -1,7 +1,9 @@
 package typo
 
 import (
+	"errors"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -49,4 +51,25 @@ func editDistance(a, b string) int {
 		before, row = row, next
 	}
 	return row[len(b)]
+}
+
+// Value says in a user's words why strconv or time could not read a value; other
+// errors as they are.
+func Value(err error) string {
+	var num *strconv.NumError
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return "out of range"
+	case errors.As(err, &num) && num.Func == "ParseFloat":
+		return "not a number"
+	case errors.As(err, &num) && num.Func == "ParseBool":
+		return "neither true nor false"
+	case errors.As(err, &num) && num.Func == "ParseUint":
+		return "not a whole number from 0 up"
+	case errors.As(err, &num):
+		return "not a whole number"
+	case strings.HasPrefix(err.Error(), "time: "):
+		return "not a time such as 90s, 10m or 2h"
+	}
+	return err.Error()
 }

@@ -1,8 +1,11 @@
 package typo_test
 
 import (
+	"errors"
 	"slices"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/refrain-lm/refrain/internal/typo"
 )
@@ -26,6 +29,26 @@ func TestNearest(t *testing.T) {
 		}
 		if !slices.Equal(list, c.list) {
 			t.Errorf("the list was changed to %q", list)
+		}
+	}
+}
+
+func TestValue(t *testing.T) {
+	_, whole := strconv.Atoi("1.5")
+	_, unsigned := strconv.ParseUint("-1", 10, 64)
+	_, large := strconv.ParseInt("99999999999999999999", 10, 64)
+	_, number := strconv.ParseFloat("fast", 64)
+	_, truth := strconv.ParseBool("yes")
+	_, span := time.ParseDuration("5")
+	for _, c := range []struct {
+		err  error
+		want string
+	}{
+		{whole, "not a whole number"}, {unsigned, "not a whole number from 0 up"}, {large, "out of range"}, {number, "not a number"},
+		{truth, "neither true nor false"}, {span, "not a time such as 90s, 10m or 2h"}, {errors.New("of another kind"), "of another kind"},
+	} {
+		if got := typo.Value(c.err); got != c.want {
+			t.Errorf("Value(%v) = %q, want %q", c.err, got, c.want)
 		}
 	}
 }
