@@ -12,6 +12,20 @@ import (
 // streamWindow is the number of tokens a product of Stream covers; it changes no bit.
 const streamWindow = 512
 
+// oneThread is how many bytes of weights a step of one stream reads at least that
+// is worth sharing: with fewer, threads would wait for each other most of the
+// time, and for long where other programs run.
+const oneThread = 4 << 20
+
+// StreamPool starts a pool for one stream of m: of so many threads, or for 0 of
+// all cores where the model is large enough, else of one.
+func (m *Model) StreamPool(threads int) *nn.Pool {
+	if threads == 0 && m.Config.ReadPerToken() < oneThread {
+		threads = 1
+	}
+	return nn.NewPool(threads)
+}
+
 // Stream measures m on the texts of src, read as one stream in the given
 // order. progress, if not nil, is told the predictions made so far.
 func Stream(ctx context.Context, m *Model, src []data.Source, pool *nn.Pool, progress func(int64)) (Result, error) {

@@ -142,21 +142,26 @@ func (j *Job) finish(ctx context.Context, model *eval.Model, out *Outcome, on fu
 
 // measure is eval on the validation part, and the distribution of its lines.
 func (j *Job) measure(ctx context.Context, model *eval.Model, out *Outcome, on func(Event)) error {
-	pool := nn.NewPool(j.plan.Settings.Threads)
-	defer pool.Close()
-	n := min(j.plan.EvalTokens, j.plan.Data.Valid.Tokens)
 	var err error
-	out.Result, err = eval.StreamIDs(ctx, model, j.ids.Valid(), n, j.plan.validBytes(n), j.plan.ValidLossy, pool, func(done int64) {
-		on(Event{Kind: EventFinal, Time: time.Now(), Done: done, Total: n})
-	})
-	if err != nil {
+	if out.Result, err = j.measureStream(ctx, model, on); err != nil {
 		return stoppedBy(ctx, err)
 	}
+	pool := nn.NewPool(j.plan.Settings.Threads)
+	defer pool.Close()
 	bits, err := eval.LineBits(ctx, model, j.ids.Valid(), j.plan.ValidTokens, pool)
 	if err != nil {
 		return stoppedBy(ctx, err)
 	}
 	return j.folder.writeJSON(eval.LineStatsFile, eval.NewLineStats(bits))
+}
+
+func (j *Job) measureStream(ctx context.Context, model *eval.Model, on func(Event)) (eval.Result, error) {
+	pool := model.StreamPool(j.plan.Settings.Threads)
+	defer pool.Close()
+	n := min(j.plan.EvalTokens, j.plan.Data.Valid.Tokens)
+	return eval.StreamIDs(ctx, model, j.ids.Valid(), n, j.plan.validBytes(n), j.plan.ValidLossy, pool, func(done int64) {
+		on(Event{Kind: EventFinal, Time: time.Now(), Done: done, Total: n})
+	})
 }
 
 // validBytes is the number of raw bytes that the first n validation tokens

@@ -14,7 +14,6 @@ import (
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/eval"
 	"github.com/refrain-lm/refrain/lm"
-	"github.com/refrain-lm/refrain/nn"
 )
 
 func (a *app) evalCommand() *cobra.Command {
@@ -63,20 +62,6 @@ func openModel(dir string) (*eval.Model, error) {
 	return eval.Open(dir)
 }
 
-// oneThread is how many bytes of weights a step of one stream reads at least that
-// is worth sharing: with fewer, threads would wait for each other most of the
-// time, and for long where other programs run.
-const oneThread = 4 << 20
-
-// poolFor is a pool for one stream of m; 0 threads: all cores, where the model
-// is large enough.
-func poolFor(m *eval.Model, threads int) *nn.Pool {
-	if threads == 0 && m.Config.ReadPerToken() < oneThread {
-		threads = 1
-	}
-	return nn.NewPool(threads)
-}
-
 // measure opens the model and runs it over the files.
 func (a *app) measure(parent context.Context, dir string, files []string, perLine bool, threads int, mix mixFlags) (eval.Result, error) {
 	m, err := a.openMixed(parent, dir, mix)
@@ -88,7 +73,7 @@ func (a *app) measure(parent context.Context, dir string, files []string, perLin
 		return eval.Result{}, err
 	}
 	defer func() { _ = data.CloseSources(src) }()
-	pool := poolFor(m, threads)
+	pool := m.StreamPool(threads)
 	defer pool.Close()
 	ctx, stop := watch(parent)
 	defer stop()

@@ -117,7 +117,7 @@ func (a *app) generate(cmd *cobra.Command, dir string, o generateFlags) error {
 	if err != nil {
 		return err
 	}
-	pool := poolFor(m, o.threads)
+	pool := m.StreamPool(o.threads)
 	defer pool.Close()
 	g, err := eval.NewGenerator(m, eval.GenerateOptions{MaxTokens: o.maxTokens, Stop: o.stop, Sample: o.sample, Pool: pool})
 	if err != nil {

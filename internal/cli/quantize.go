@@ -112,7 +112,7 @@ func weightBytes(m *eval.Model) int64 { return checkpoint.SafetensorsSize(m.LM.T
 // validLoss measures m on the files of --valid, or on what the run in dir held
 // back; nil where there is neither.
 func (a *app) validLoss(ctx context.Context, m *eval.Model, dir string, o quantizeFlags) (*eval.Result, error) {
-	pool := poolFor(m, o.threads)
+	pool := m.StreamPool(o.threads)
 	defer pool.Close()
 	what := "measuring float32"
 	if m.Config.Weights != "" {
