@@ -116,6 +116,22 @@ func parsePlan(raw []byte) (Plan, error) {
 // TokensPerStep is the number of predictions a step trains on.
 func (p Plan) TokensPerStep() int64 { return int64(p.Settings.BatchSize) * int64(p.Settings.BPTT) }
 
+// windows is the number of steps of a pass over the training text.
+func (p Plan) windows() int64 {
+	return (p.Data.Train.Tokens/int64(p.Settings.BatchSize) - 1) / int64(p.Settings.BPTT)
+}
+
+// stepsOf is the number of steps of so many passes, one at least.
+func (p Plan) stepsOf(passes float64) int64 { return max(1, int64(passes*float64(p.windows()))) }
+
+// LastSteps is the total after every recorded change.
+func (p Plan) LastSteps() int64 {
+	if n := len(p.Replans); n > 0 {
+		return p.Replans[n-1].Steps
+	}
+	return p.Steps
+}
+
 // Tokens is the number of predictions this phase trains on.
 func (p Plan) Tokens() int64 { return (p.Steps - p.From) * p.TokensPerStep() }
 

@@ -111,14 +111,6 @@ type validator struct {
 	lane  []int32
 }
 
-// checkValid refuses a validation part without a token that follows another.
-func (j *Job) checkValid() error {
-	if j.plan.Data.Valid.Tokens < 2 {
-		return fmt.Errorf("the validation part has fewer than two %ss, so that none follows another; give more text, or --valid FILE", j.tok.Unit())
-	}
-	return nil
-}
-
 // newValidator reads the first most ids of r (all for most < 1).
 func newValidator(r data.Reader, most int64) (*validator, error) {
 	n := r.Len()
