@@ -9,13 +9,17 @@ const largeBuffer = 4 << 20
 // Buffer returns n zeros that begin at a cache line, for weights, gradients,
 // moments and activations. Large ones lie on large pages where the system has
 // them; that costs at most a few MiB more.
-func Buffer(n int) []float32 {
-	const line = 64 / 4
-	x := make([]float32, n+line-1)
-	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(x)))/4) & (line - 1)
+func Buffer(n int) []float32 { return buffer[float32](n) }
+
+// buffer is Buffer, of any numbers.
+func buffer[T float32 | uint16 | uint8](n int) []T {
+	const line = 64
+	size := int(unsafe.Sizeof(*new(T)))
+	x := make([]T, n+line/size-1)
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(x)))) & (line - 1) / size
 	x = x[skip : skip+n : skip+n]
-	if n*4 >= largeBuffer {
-		adviseLargePages(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), n*4))
+	if n*size >= largeBuffer {
+		adviseLargePages(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), n*size))
 	}
 	return x
 }

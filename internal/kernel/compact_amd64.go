@@ -99,9 +99,6 @@ func half1x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32
 // half2x32 continues 2 rows of 2 whole panels of bfloat16. Strides are in bytes, k must be positive.
 func half2x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
 
-// half3x32 continues 3 rows of 2 whole panels of bfloat16. Strides are in bytes, k must be positive.
-func half3x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-
 // half1x16 continues 1 rows of 1 whole panels of bfloat16. Strides are in bytes, k must be positive.
 func half1x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
 
@@ -131,3 +128,6 @@ func half4x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *flo
 
 // widenHalfAsm widens 16·blocks elements from bfloat16. blocks must be positive.
 func widenHalfAsm(blocks int, src *uint16, dst *float32)
+
+// widenPanelAsm writes the two steps of each row of 16 words. words must be positive.
+func widenPanelAsm(words int, src *uint16, dst *float32)

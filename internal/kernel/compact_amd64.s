@@ -5,7 +5,7 @@
 #include "textflag.h"
 
 // func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·bytes1x16(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
@@ -17,6 +17,7 @@ TEXT ·bytes1x16(SB), NOSPLIT, $0-88
 loop:
 	VPBROADCASTD (CX), Y3
 	VPABSB       Y3, Y4
+	PREFETCHT0   1024(DX)
 	VMOVDQU      (DX), Y5
 	VPSIGNB      Y3, Y5, Y5
 	VPMADDUBSW   Y5, Y4, Y5
@@ -66,7 +67,7 @@ DATA const00010001<>+28(SB)/4, $0x00010001
 GLOBL const00010001<>(SB), RODATA|NOPTR, $32
 
 // func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·bytes1x32(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
@@ -81,6 +82,7 @@ TEXT ·bytes1x32(SB), NOSPLIT, $0-88
 loop:
 	VPBROADCASTD (CX), Y5
 	VPABSB       Y5, Y6
+	PREFETCHT0   1024(DX)
 	VMOVDQU      (DX), Y7
 	VPSIGNB      Y5, Y7, Y7
 	VPMADDUBSW   Y7, Y6, Y7
@@ -91,6 +93,7 @@ loop:
 	VPMADDUBSW   Y7, Y6, Y7
 	VPMADDWD     Y4, Y7, Y7
 	VPADDD       Y7, Y1, Y1
+	PREFETCHT0   1024(DX)(BX*1)
 	VMOVDQU      (DX)(BX*1), Y7
 	VPSIGNB      Y5, Y7, Y7
 	VPMADDUBSW   Y7, Y6, Y7
@@ -140,7 +143,7 @@ loop:
 	RET
 
 // func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·bytes1x64(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
@@ -160,6 +163,7 @@ TEXT ·bytes1x64(SB), NOSPLIT, $0-88
 loop:
 	VPBROADCASTD (CX), Y9
 	VPABSB       Y9, Y10
+	PREFETCHT0   1024(DX)
 	VMOVDQU      (DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -170,6 +174,7 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y1, Y1
+	PREFETCHT0   1024(DX)(BX*1)
 	VMOVDQU      (DX)(BX*1), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -180,6 +185,7 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y3, Y3
+	PREFETCHT0   1024(SI)
 	VMOVDQU      (SI), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -190,6 +196,7 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y5, Y5
+	PREFETCHT0   1024(SI)(BX*1)
 	VMOVDQU      (SI)(BX*1), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -1790,759 +1797,1188 @@ DATA unpackedOrder<>+28(SB)/4, $0x00000007
 GLOBL unpackedOrder<>(SB), RODATA|NOPTR, $32
 
 // func half1x64(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·half1x64(SB), NOSPLIT, $0-56
-	MOVQ    k+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    b+24(FP), DX
-	MOVQ    panelStride+32(FP), BX
-	LEAQ    (DX)(BX*2), SI
-	MOVQ    c+40(FP), DI
-	MOVQ    ldc+48(FP), R8
-	MOVQ    DI, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	VMOVUPS 64(R9), Y2
-	VMOVUPS 96(R9), Y3
-	VMOVUPS 128(R9), Y4
-	VMOVUPS 160(R9), Y5
-	VMOVUPS 192(R9), Y6
-	VMOVUPS 224(R9), Y7
-	ADDQ    R8, R9
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+24(FP), DX
+	MOVQ         panelStride+32(FP), BX
+	LEAQ         (DX)(BX*2), SI
+	MOVQ         c+40(FP), DI
+	MOVQ         ldc+48(FP), R8
+	MOVQ         DI, R9
+	VMOVUPS      (R9), Y0
+	VMOVUPS      32(R9), Y1
+	VMOVUPS      64(R9), Y2
+	VMOVUPS      96(R9), Y3
+	VMOVUPS      128(R9), Y4
+	VMOVUPS      160(R9), Y5
+	VMOVUPS      192(R9), Y6
+	VMOVUPS      224(R9), Y7
+	ADDQ         R8, R9
+	VBROADCASTSS constFFFF0000<>+0(SB), Y9
+	SUBQ         $0x02, AX
+	JLT          last
 
 loop:
+	VBROADCASTSS (CX), Y10
+	PREFETCHT0   2048(DX)
+	VMOVUPS      (DX), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y0
+	VMOVUPS      32(DX), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y1
+	PREFETCHT0   2048(DX)(BX*1)
+	VMOVUPS      (DX)(BX*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y2
+	VMOVUPS      32(DX)(BX*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y3
+	PREFETCHT0   2048(SI)
+	VMOVUPS      (SI), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y4
+	VMOVUPS      32(SI), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y5
+	PREFETCHT0   2048(SI)(BX*1)
+	VMOVUPS      (SI)(BX*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y6
+	VMOVUPS      32(SI)(BX*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y7
+	VBROADCASTSS 4(CX), Y10
+	VANDPS       (DX), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y0
+	VANDPS       32(DX), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y1
+	VANDPS       (DX)(BX*1), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y2
+	VANDPS       32(DX)(BX*1), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y3
+	VANDPS       (SI), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y4
+	VANDPS       32(SI), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y5
+	VANDPS       (SI)(BX*1), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y6
+	VANDPS       32(SI)(BX*1), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y7
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, SI
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
 	VBROADCASTSS (CX), Y9
-	VPMOVZXWD    (DX), Y8
+	PREFETCHT0   2048(DX)
+	VMOVUPS      (DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y0
-	VPMOVZXWD    16(DX), Y8
+	VMOVUPS      32(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y1
-	VPMOVZXWD    (DX)(BX*1), Y8
+	PREFETCHT0   2048(DX)(BX*1)
+	VMOVUPS      (DX)(BX*1), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y2
-	VPMOVZXWD    16(DX)(BX*1), Y8
+	VMOVUPS      32(DX)(BX*1), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y3
-	VPMOVZXWD    (SI), Y8
+	PREFETCHT0   2048(SI)
+	VMOVUPS      (SI), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y4
-	VPMOVZXWD    16(SI), Y8
+	VMOVUPS      32(SI), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y5
-	VPMOVZXWD    (SI)(BX*1), Y8
+	PREFETCHT0   2048(SI)(BX*1)
+	VMOVUPS      (SI)(BX*1), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y6
-	VPMOVZXWD    16(SI)(BX*1), Y8
+	VMOVUPS      32(SI)(BX*1), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y7
-	ADDQ         $0x04, CX
-	ADDQ         $0x20, DX
-	ADDQ         $0x20, SI
-	DECQ         AX
-	JNZ          loop
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      Y3, 96(DI)
-	VMOVUPS      Y4, 128(DI)
-	VMOVUPS      Y5, 160(DI)
-	VMOVUPS      Y6, 192(DI)
-	VMOVUPS      Y7, 224(DI)
-	ADDQ         R8, DI
+
+store:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	VMOVUPS Y4, 128(DI)
+	VMOVUPS Y5, 160(DI)
+	VMOVUPS Y6, 192(DI)
+	VMOVUPS Y7, 224(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
+DATA constFFFF0000<>+0(SB)/4, $0xffff0000
+DATA constFFFF0000<>+4(SB)/4, $0xffff0000
+DATA constFFFF0000<>+8(SB)/4, $0xffff0000
+DATA constFFFF0000<>+12(SB)/4, $0xffff0000
+DATA constFFFF0000<>+16(SB)/4, $0xffff0000
+DATA constFFFF0000<>+20(SB)/4, $0xffff0000
+DATA constFFFF0000<>+24(SB)/4, $0xffff0000
+DATA constFFFF0000<>+28(SB)/4, $0xffff0000
+GLOBL constFFFF0000<>(SB), RODATA|NOPTR, $32
+
 // func half1x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·half1x32(SB), NOSPLIT, $0-56
-	MOVQ    k+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    b+24(FP), DX
-	MOVQ    panelStride+32(FP), BX
-	MOVQ    c+40(FP), SI
-	MOVQ    ldc+48(FP), DI
-	MOVQ    SI, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	VMOVUPS 64(R8), Y2
-	VMOVUPS 96(R8), Y3
-	ADDQ    DI, R8
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+24(FP), DX
+	MOVQ         panelStride+32(FP), BX
+	MOVQ         c+40(FP), SI
+	MOVQ         ldc+48(FP), DI
+	MOVQ         SI, R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	ADDQ         DI, R8
+	VBROADCASTSS constFFFF0000<>+0(SB), Y5
+	SUBQ         $0x02, AX
+	JLT          last
 
 loop:
+	VBROADCASTSS (CX), Y6
+	PREFETCHT0   2048(DX)
+	VMOVUPS      (DX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VFMADD231PS  Y4, Y6, Y0
+	VMOVUPS      32(DX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VFMADD231PS  Y4, Y6, Y1
+	PREFETCHT0   2048(DX)(BX*1)
+	VMOVUPS      (DX)(BX*1), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VFMADD231PS  Y4, Y6, Y2
+	VMOVUPS      32(DX)(BX*1), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VFMADD231PS  Y4, Y6, Y3
+	VBROADCASTSS 4(CX), Y6
+	VANDPS       (DX), Y5, Y4
+	VFMADD231PS  Y4, Y6, Y0
+	VANDPS       32(DX), Y5, Y4
+	VFMADD231PS  Y4, Y6, Y1
+	VANDPS       (DX)(BX*1), Y5, Y4
+	VFMADD231PS  Y4, Y6, Y2
+	VANDPS       32(DX)(BX*1), Y5, Y4
+	VFMADD231PS  Y4, Y6, Y3
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
 	VBROADCASTSS (CX), Y5
-	VPMOVZXWD    (DX), Y4
+	PREFETCHT0   2048(DX)
+	VMOVUPS      (DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y0
-	VPMOVZXWD    16(DX), Y4
+	VMOVUPS      32(DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y1
-	VPMOVZXWD    (DX)(BX*1), Y4
+	PREFETCHT0   2048(DX)(BX*1)
+	VMOVUPS      (DX)(BX*1), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y2
-	VPMOVZXWD    16(DX)(BX*1), Y4
+	VMOVUPS      32(DX)(BX*1), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y3
-	ADDQ         $0x04, CX
-	ADDQ         $0x20, DX
-	DECQ         AX
-	JNZ          loop
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      Y2, 64(SI)
-	VMOVUPS      Y3, 96(SI)
-	ADDQ         DI, SI
+
+store:
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	ADDQ    DI, SI
 	VZEROUPPER
 	RET
 
 // func half2x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·half2x32(SB), NOSPLIT, $0-56
-	MOVQ    k+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    lda+16(FP), DX
-	MOVQ    b+24(FP), BX
-	MOVQ    panelStride+32(FP), SI
-	MOVQ    c+40(FP), DI
-	MOVQ    ldc+48(FP), R8
-	MOVQ    DI, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	VMOVUPS 64(R9), Y2
-	VMOVUPS 96(R9), Y3
-	ADDQ    R8, R9
-	VMOVUPS (R9), Y4
-	VMOVUPS 32(R9), Y5
-	VMOVUPS 64(R9), Y6
-	VMOVUPS 96(R9), Y7
-	ADDQ    R8, R9
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         lda+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         panelStride+32(FP), SI
+	MOVQ         c+40(FP), DI
+	MOVQ         ldc+48(FP), R8
+	MOVQ         DI, R9
+	VMOVUPS      (R9), Y0
+	VMOVUPS      32(R9), Y1
+	VMOVUPS      64(R9), Y2
+	VMOVUPS      96(R9), Y3
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VMOVUPS      64(R9), Y6
+	VMOVUPS      96(R9), Y7
+	ADDQ         R8, R9
+	VBROADCASTSS constFFFF0000<>+0(SB), Y9
+	SUBQ         $0x02, AX
+	JLT          last
 
 loop:
+	VBROADCASTSS (CX), Y10
+	VBROADCASTSS (CX)(DX*1), Y11
+	VMOVUPS      (BX), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y8, Y11, Y4
+	VMOVUPS      32(BX), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y1
+	VFMADD231PS  Y8, Y11, Y5
+	VMOVUPS      (BX)(SI*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y8, Y11, Y6
+	VMOVUPS      32(BX)(SI*1), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y3
+	VFMADD231PS  Y8, Y11, Y7
+	VBROADCASTSS 4(CX), Y10
+	VBROADCASTSS 4(CX)(DX*1), Y11
+	VANDPS       (BX), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y8, Y11, Y4
+	VANDPS       32(BX), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y1
+	VFMADD231PS  Y8, Y11, Y5
+	VANDPS       (BX)(SI*1), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y8, Y11, Y6
+	VANDPS       32(BX)(SI*1), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y3
+	VFMADD231PS  Y8, Y11, Y7
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
 	VBROADCASTSS (CX), Y9
 	VBROADCASTSS (CX)(DX*1), Y10
-	VPMOVZXWD    (BX), Y8
+	VMOVUPS      (BX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y0
 	VFMADD231PS  Y8, Y10, Y4
-	VPMOVZXWD    16(BX), Y8
+	VMOVUPS      32(BX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y1
 	VFMADD231PS  Y8, Y10, Y5
-	VPMOVZXWD    (BX)(SI*1), Y8
+	VMOVUPS      (BX)(SI*1), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y2
 	VFMADD231PS  Y8, Y10, Y6
-	VPMOVZXWD    16(BX)(SI*1), Y8
+	VMOVUPS      32(BX)(SI*1), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y3
 	VFMADD231PS  Y8, Y10, Y7
-	ADDQ         $0x04, CX
-	ADDQ         $0x20, BX
-	DECQ         AX
-	JNZ          loop
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      Y3, 96(DI)
-	ADDQ         R8, DI
-	VMOVUPS      Y4, (DI)
-	VMOVUPS      Y5, 32(DI)
-	VMOVUPS      Y6, 64(DI)
-	VMOVUPS      Y7, 96(DI)
-	ADDQ         R8, DI
-	VZEROUPPER
-	RET
 
-// func half3x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·half3x32(SB), NOSPLIT, $0-56
-	MOVQ    k+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    lda+16(FP), DX
-	MOVQ    b+24(FP), BX
-	MOVQ    panelStride+32(FP), SI
-	MOVQ    c+40(FP), DI
-	MOVQ    ldc+48(FP), R8
-	MOVQ    DI, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	VMOVUPS 64(R9), Y2
-	VMOVUPS 96(R9), Y3
-	ADDQ    R8, R9
-	VMOVUPS (R9), Y4
-	VMOVUPS 32(R9), Y5
-	VMOVUPS 64(R9), Y6
-	VMOVUPS 96(R9), Y7
-	ADDQ    R8, R9
-	VMOVUPS (R9), Y8
-	VMOVUPS 32(R9), Y9
-	VMOVUPS 64(R9), Y10
-	VMOVUPS 96(R9), Y11
-	ADDQ    R8, R9
-
-loop:
-	VBROADCASTSS (CX), Y13
-	VBROADCASTSS (CX)(DX*1), Y14
-	VBROADCASTSS (CX)(DX*2), Y15
-	VPMOVZXWD    (BX), Y12
-	VPSLLD       $0x10, Y12, Y12
-	VFMADD231PS  Y12, Y13, Y0
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y12, Y15, Y8
-	VPMOVZXWD    16(BX), Y12
-	VPSLLD       $0x10, Y12, Y12
-	VFMADD231PS  Y12, Y13, Y1
-	VFMADD231PS  Y12, Y14, Y5
-	VFMADD231PS  Y12, Y15, Y9
-	VPMOVZXWD    (BX)(SI*1), Y12
-	VPSLLD       $0x10, Y12, Y12
-	VFMADD231PS  Y12, Y13, Y2
-	VFMADD231PS  Y12, Y14, Y6
-	VFMADD231PS  Y12, Y15, Y10
-	VPMOVZXWD    16(BX)(SI*1), Y12
-	VPSLLD       $0x10, Y12, Y12
-	VFMADD231PS  Y12, Y13, Y3
-	VFMADD231PS  Y12, Y14, Y7
-	VFMADD231PS  Y12, Y15, Y11
-	ADDQ         $0x04, CX
-	ADDQ         $0x20, BX
-	DECQ         AX
-	JNZ          loop
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      Y2, 64(DI)
-	VMOVUPS      Y3, 96(DI)
-	ADDQ         R8, DI
-	VMOVUPS      Y4, (DI)
-	VMOVUPS      Y5, 32(DI)
-	VMOVUPS      Y6, 64(DI)
-	VMOVUPS      Y7, 96(DI)
-	ADDQ         R8, DI
-	VMOVUPS      Y8, (DI)
-	VMOVUPS      Y9, 32(DI)
-	VMOVUPS      Y10, 64(DI)
-	VMOVUPS      Y11, 96(DI)
-	ADDQ         R8, DI
+store:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS Y2, 64(DI)
+	VMOVUPS Y3, 96(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	VMOVUPS Y6, 64(DI)
+	VMOVUPS Y7, 96(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
 // func half1x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·half1x16(SB), NOSPLIT, $0-56
-	MOVQ    k+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    b+24(FP), DX
-	MOVQ    c+40(FP), BX
-	MOVQ    ldc+48(FP), SI
-	MOVQ    BX, DI
-	VMOVUPS (DI), Y0
-	VMOVUPS 32(DI), Y1
-	ADDQ    SI, DI
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+24(FP), DX
+	MOVQ         c+40(FP), BX
+	MOVQ         ldc+48(FP), SI
+	MOVQ         BX, DI
+	VMOVUPS      (DI), Y0
+	VMOVUPS      32(DI), Y1
+	ADDQ         SI, DI
+	VBROADCASTSS constFFFF0000<>+0(SB), Y3
+	SUBQ         $0x02, AX
+	JLT          last
 
 loop:
+	VBROADCASTSS (CX), Y4
+	PREFETCHT0   2048(DX)
+	VMOVUPS      (DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VFMADD231PS  Y2, Y4, Y0
+	VMOVUPS      32(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VFMADD231PS  Y2, Y4, Y1
+	VBROADCASTSS 4(CX), Y4
+	VANDPS       (DX), Y3, Y2
+	VFMADD231PS  Y2, Y4, Y0
+	VANDPS       32(DX), Y3, Y2
+	VFMADD231PS  Y2, Y4, Y1
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, DX
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
 	VBROADCASTSS (CX), Y3
-	VPMOVZXWD    (DX), Y2
+	PREFETCHT0   2048(DX)
+	VMOVUPS      (DX), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y2, Y3, Y0
-	VPMOVZXWD    16(DX), Y2
+	VMOVUPS      32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y2, Y3, Y1
-	ADDQ         $0x04, CX
-	ADDQ         $0x20, DX
-	DECQ         AX
-	JNZ          loop
-	VMOVUPS      Y0, (BX)
-	VMOVUPS      Y1, 32(BX)
-	ADDQ         SI, BX
+
+store:
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	ADDQ    SI, BX
 	VZEROUPPER
 	RET
 
 // func half2x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·half2x16(SB), NOSPLIT, $0-56
-	MOVQ    k+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    lda+16(FP), DX
-	MOVQ    b+24(FP), BX
-	MOVQ    c+40(FP), SI
-	MOVQ    ldc+48(FP), DI
-	MOVQ    SI, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	ADDQ    DI, R8
-	VMOVUPS (R8), Y2
-	VMOVUPS 32(R8), Y3
-	ADDQ    DI, R8
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         lda+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         c+40(FP), SI
+	MOVQ         ldc+48(FP), DI
+	MOVQ         SI, R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y3
+	ADDQ         DI, R8
+	VBROADCASTSS constFFFF0000<>+0(SB), Y5
+	SUBQ         $0x02, AX
+	JLT          last
 
 loop:
+	VBROADCASTSS (CX), Y6
+	VBROADCASTSS (CX)(DX*1), Y7
+	VMOVUPS      (BX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y4, Y7, Y2
+	VMOVUPS      32(BX), Y4
+	VPSLLD       $0x10, Y4, Y4
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y4, Y7, Y3
+	VBROADCASTSS 4(CX), Y6
+	VBROADCASTSS 4(CX)(DX*1), Y7
+	VANDPS       (BX), Y5, Y4
+	VFMADD231PS  Y4, Y6, Y0
+	VFMADD231PS  Y4, Y7, Y2
+	VANDPS       32(BX), Y5, Y4
+	VFMADD231PS  Y4, Y6, Y1
+	VFMADD231PS  Y4, Y7, Y3
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
 	VBROADCASTSS (CX), Y5
 	VBROADCASTSS (CX)(DX*1), Y6
-	VPMOVZXWD    (BX), Y4
+	VMOVUPS      (BX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y0
 	VFMADD231PS  Y4, Y6, Y2
-	VPMOVZXWD    16(BX), Y4
+	VMOVUPS      32(BX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y1
 	VFMADD231PS  Y4, Y6, Y3
-	ADDQ         $0x04, CX
-	ADDQ         $0x20, BX
-	DECQ         AX
-	JNZ          loop
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         DI, SI
-	VMOVUPS      Y2, (SI)
-	VMOVUPS      Y3, 32(SI)
-	ADDQ         DI, SI
+
+store:
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	ADDQ    DI, SI
 	VZEROUPPER
 	RET
 
 // func half3x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·half3x16(SB), NOSPLIT, $0-56
-	MOVQ    k+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    lda+16(FP), DX
-	MOVQ    b+24(FP), BX
-	MOVQ    c+40(FP), SI
-	MOVQ    ldc+48(FP), DI
-	MOVQ    SI, R8
-	VMOVUPS (R8), Y0
-	VMOVUPS 32(R8), Y1
-	ADDQ    DI, R8
-	VMOVUPS (R8), Y2
-	VMOVUPS 32(R8), Y3
-	ADDQ    DI, R8
-	VMOVUPS (R8), Y4
-	VMOVUPS 32(R8), Y5
-	ADDQ    DI, R8
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         lda+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         c+40(FP), SI
+	MOVQ         ldc+48(FP), DI
+	MOVQ         SI, R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y3
+	ADDQ         DI, R8
+	VMOVUPS      (R8), Y4
+	VMOVUPS      32(R8), Y5
+	ADDQ         DI, R8
+	VBROADCASTSS constFFFF0000<>+0(SB), Y7
+	SUBQ         $0x02, AX
+	JLT          last
 
 loop:
+	VBROADCASTSS (CX), Y8
+	VBROADCASTSS (CX)(DX*1), Y9
+	VBROADCASTSS (CX)(DX*2), Y10
+	VMOVUPS      (BX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y6, Y10, Y4
+	VMOVUPS      32(BX), Y6
+	VPSLLD       $0x10, Y6, Y6
+	VFMADD231PS  Y6, Y8, Y1
+	VFMADD231PS  Y6, Y9, Y3
+	VFMADD231PS  Y6, Y10, Y5
+	VBROADCASTSS 4(CX), Y8
+	VBROADCASTSS 4(CX)(DX*1), Y9
+	VBROADCASTSS 4(CX)(DX*2), Y10
+	VANDPS       (BX), Y7, Y6
+	VFMADD231PS  Y6, Y8, Y0
+	VFMADD231PS  Y6, Y9, Y2
+	VFMADD231PS  Y6, Y10, Y4
+	VANDPS       32(BX), Y7, Y6
+	VFMADD231PS  Y6, Y8, Y1
+	VFMADD231PS  Y6, Y9, Y3
+	VFMADD231PS  Y6, Y10, Y5
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
 	VBROADCASTSS (CX), Y7
 	VBROADCASTSS (CX)(DX*1), Y8
 	VBROADCASTSS (CX)(DX*2), Y9
-	VPMOVZXWD    (BX), Y6
+	VMOVUPS      (BX), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VFMADD231PS  Y6, Y7, Y0
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y6, Y9, Y4
-	VPMOVZXWD    16(BX), Y6
+	VMOVUPS      32(BX), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VFMADD231PS  Y6, Y7, Y1
 	VFMADD231PS  Y6, Y8, Y3
 	VFMADD231PS  Y6, Y9, Y5
-	ADDQ         $0x04, CX
-	ADDQ         $0x20, BX
-	DECQ         AX
-	JNZ          loop
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      Y1, 32(SI)
-	ADDQ         DI, SI
-	VMOVUPS      Y2, (SI)
-	VMOVUPS      Y3, 32(SI)
-	ADDQ         DI, SI
-	VMOVUPS      Y4, (SI)
-	VMOVUPS      Y5, 32(SI)
-	ADDQ         DI, SI
+
+store:
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y2, (SI)
+	VMOVUPS Y3, 32(SI)
+	ADDQ    DI, SI
+	VMOVUPS Y4, (SI)
+	VMOVUPS Y5, 32(SI)
+	ADDQ    DI, SI
 	VZEROUPPER
 	RET
 
 // func half4x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·half4x16(SB), NOSPLIT, $0-56
-	MOVQ    k+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    lda+16(FP), DX
-	LEAQ    (DX)(DX*2), BX
-	MOVQ    b+24(FP), SI
-	MOVQ    c+40(FP), DI
-	MOVQ    ldc+48(FP), R8
-	MOVQ    DI, R9
-	VMOVUPS (R9), Y0
-	VMOVUPS 32(R9), Y1
-	ADDQ    R8, R9
-	VMOVUPS (R9), Y2
-	VMOVUPS 32(R9), Y3
-	ADDQ    R8, R9
-	VMOVUPS (R9), Y4
-	VMOVUPS 32(R9), Y5
-	ADDQ    R8, R9
-	VMOVUPS (R9), Y6
-	VMOVUPS 32(R9), Y7
-	ADDQ    R8, R9
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         lda+16(FP), DX
+	LEAQ         (DX)(DX*2), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         c+40(FP), DI
+	MOVQ         ldc+48(FP), R8
+	MOVQ         DI, R9
+	VMOVUPS      (R9), Y0
+	VMOVUPS      32(R9), Y1
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y2
+	VMOVUPS      32(R9), Y3
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Y6
+	VMOVUPS      32(R9), Y7
+	ADDQ         R8, R9
+	VBROADCASTSS constFFFF0000<>+0(SB), Y9
+	SUBQ         $0x02, AX
+	JLT          last
 
 loop:
+	VBROADCASTSS (CX), Y10
+	VBROADCASTSS (CX)(DX*1), Y11
+	VBROADCASTSS (CX)(DX*2), Y12
+	VBROADCASTSS (CX)(BX*1), Y13
+	VMOVUPS      (SI), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y8, Y13, Y6
+	VMOVUPS      32(SI), Y8
+	VPSLLD       $0x10, Y8, Y8
+	VFMADD231PS  Y8, Y10, Y1
+	VFMADD231PS  Y8, Y11, Y3
+	VFMADD231PS  Y8, Y12, Y5
+	VFMADD231PS  Y8, Y13, Y7
+	VBROADCASTSS 4(CX), Y10
+	VBROADCASTSS 4(CX)(DX*1), Y11
+	VBROADCASTSS 4(CX)(DX*2), Y12
+	VBROADCASTSS 4(CX)(BX*1), Y13
+	VANDPS       (SI), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y8, Y11, Y2
+	VFMADD231PS  Y8, Y12, Y4
+	VFMADD231PS  Y8, Y13, Y6
+	VANDPS       32(SI), Y9, Y8
+	VFMADD231PS  Y8, Y10, Y1
+	VFMADD231PS  Y8, Y11, Y3
+	VFMADD231PS  Y8, Y12, Y5
+	VFMADD231PS  Y8, Y13, Y7
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, SI
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
 	VBROADCASTSS (CX), Y9
 	VBROADCASTSS (CX)(DX*1), Y10
 	VBROADCASTSS (CX)(DX*2), Y11
 	VBROADCASTSS (CX)(BX*1), Y12
-	VPMOVZXWD    (SI), Y8
+	VMOVUPS      (SI), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y0
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y8, Y11, Y4
 	VFMADD231PS  Y8, Y12, Y6
-	VPMOVZXWD    16(SI), Y8
+	VMOVUPS      32(SI), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y1
 	VFMADD231PS  Y8, Y10, Y3
 	VFMADD231PS  Y8, Y11, Y5
 	VFMADD231PS  Y8, Y12, Y7
-	ADDQ         $0x04, CX
-	ADDQ         $0x20, SI
-	DECQ         AX
-	JNZ          loop
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      Y1, 32(DI)
-	ADDQ         R8, DI
-	VMOVUPS      Y2, (DI)
-	VMOVUPS      Y3, 32(DI)
-	ADDQ         R8, DI
-	VMOVUPS      Y4, (DI)
-	VMOVUPS      Y5, 32(DI)
-	ADDQ         R8, DI
-	VMOVUPS      Y6, (DI)
-	VMOVUPS      Y7, 32(DI)
-	ADDQ         R8, DI
+
+store:
+	VMOVUPS Y0, (DI)
+	VMOVUPS Y1, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y2, (DI)
+	VMOVUPS Y3, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y4, (DI)
+	VMOVUPS Y5, 32(DI)
+	ADDQ    R8, DI
+	VMOVUPS Y6, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
 // func half1x128Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·half1x128Wide(SB), NOSPLIT, $0-56
-	MOVQ    k+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    b+24(FP), DX
-	MOVQ    panelStride+32(FP), BX
-	LEAQ    (DX)(BX*2), SI
-	LEAQ    (SI)(BX*2), DI
-	LEAQ    (DI)(BX*2), R8
-	MOVQ    c+40(FP), R9
-	MOVQ    ldc+48(FP), R10
-	MOVQ    R9, R11
-	VMOVUPS (R11), Z0
-	VMOVUPS 64(R11), Z1
-	VMOVUPS 128(R11), Z2
-	VMOVUPS 192(R11), Z3
-	VMOVUPS 256(R11), Z4
-	VMOVUPS 320(R11), Z5
-	VMOVUPS 384(R11), Z6
-	VMOVUPS 448(R11), Z7
-	ADDQ    R10, R11
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+24(FP), DX
+	MOVQ         panelStride+32(FP), BX
+	LEAQ         (DX)(BX*2), SI
+	LEAQ         (SI)(BX*2), DI
+	LEAQ         (DI)(BX*2), R8
+	MOVQ         c+40(FP), R9
+	MOVQ         ldc+48(FP), R10
+	MOVQ         R9, R11
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VMOVUPS      192(R11), Z3
+	VMOVUPS      256(R11), Z4
+	VMOVUPS      320(R11), Z5
+	VMOVUPS      384(R11), Z6
+	VMOVUPS      448(R11), Z7
+	ADDQ         R10, R11
+	VBROADCASTSS constFFFF0000<>+0(SB), Z9
+	SUBQ         $0x02, AX
+	JLT          last
 
 loop:
+	VBROADCASTSS (CX), Z10
+	VMOVUPS      (DX), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z10, Z0
+	VMOVUPS      (DX)(BX*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z10, Z1
+	VMOVUPS      (SI), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z10, Z2
+	VMOVUPS      (SI)(BX*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z10, Z3
+	VMOVUPS      (DI), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z10, Z4
+	VMOVUPS      (DI)(BX*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z10, Z5
+	VMOVUPS      (R8), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z10, Z6
+	VMOVUPS      (R8)(BX*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z10, Z7
+	VBROADCASTSS 4(CX), Z10
+	VANDPS       (DX), Z9, Z8
+	VFMADD231PS  Z8, Z10, Z0
+	VANDPS       (DX)(BX*1), Z9, Z8
+	VFMADD231PS  Z8, Z10, Z1
+	VANDPS       (SI), Z9, Z8
+	VFMADD231PS  Z8, Z10, Z2
+	VANDPS       (SI)(BX*1), Z9, Z8
+	VFMADD231PS  Z8, Z10, Z3
+	VANDPS       (DI), Z9, Z8
+	VFMADD231PS  Z8, Z10, Z4
+	VANDPS       (DI)(BX*1), Z9, Z8
+	VFMADD231PS  Z8, Z10, Z5
+	VANDPS       (R8), Z9, Z8
+	VFMADD231PS  Z8, Z10, Z6
+	VANDPS       (R8)(BX*1), Z9, Z8
+	VFMADD231PS  Z8, Z10, Z7
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, DI
+	ADDQ         $0x40, R8
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
 	VBROADCASTSS (CX), Z9
-	VPMOVZXWD    (DX), Z8
+	VMOVUPS      (DX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z0
-	VPMOVZXWD    (DX)(BX*1), Z8
+	VMOVUPS      (DX)(BX*1), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z1
-	VPMOVZXWD    (SI), Z8
+	VMOVUPS      (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z2
-	VPMOVZXWD    (SI)(BX*1), Z8
+	VMOVUPS      (SI)(BX*1), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z3
-	VPMOVZXWD    (DI), Z8
+	VMOVUPS      (DI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z4
-	VPMOVZXWD    (DI)(BX*1), Z8
+	VMOVUPS      (DI)(BX*1), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z5
-	VPMOVZXWD    (R8), Z8
+	VMOVUPS      (R8), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z6
-	VPMOVZXWD    (R8)(BX*1), Z8
+	VMOVUPS      (R8)(BX*1), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z7
-	ADDQ         $0x04, CX
-	ADDQ         $0x20, DX
-	ADDQ         $0x20, SI
-	ADDQ         $0x20, DI
-	ADDQ         $0x20, R8
-	DECQ         AX
-	JNZ          loop
-	VMOVUPS      Z0, (R9)
-	VMOVUPS      Z1, 64(R9)
-	VMOVUPS      Z2, 128(R9)
-	VMOVUPS      Z3, 192(R9)
-	VMOVUPS      Z4, 256(R9)
-	VMOVUPS      Z5, 320(R9)
-	VMOVUPS      Z6, 384(R9)
-	VMOVUPS      Z7, 448(R9)
-	ADDQ         R10, R9
+
+store:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	VMOVUPS Z4, 256(R9)
+	VMOVUPS Z5, 320(R9)
+	VMOVUPS Z6, 384(R9)
+	VMOVUPS Z7, 448(R9)
+	ADDQ    R10, R9
 	VZEROUPPER
 	RET
 
 // func half1x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·half1x64Wide(SB), NOSPLIT, $0-56
-	MOVQ    k+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    b+24(FP), DX
-	MOVQ    panelStride+32(FP), BX
-	LEAQ    (DX)(BX*2), SI
-	MOVQ    c+40(FP), DI
-	MOVQ    ldc+48(FP), R8
-	MOVQ    DI, R9
-	VMOVUPS (R9), Z0
-	VMOVUPS 64(R9), Z1
-	VMOVUPS 128(R9), Z2
-	VMOVUPS 192(R9), Z3
-	ADDQ    R8, R9
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+24(FP), DX
+	MOVQ         panelStride+32(FP), BX
+	LEAQ         (DX)(BX*2), SI
+	MOVQ         c+40(FP), DI
+	MOVQ         ldc+48(FP), R8
+	MOVQ         DI, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VMOVUPS      192(R9), Z3
+	ADDQ         R8, R9
+	VBROADCASTSS constFFFF0000<>+0(SB), Z5
+	SUBQ         $0x02, AX
+	JLT          last
 
 loop:
+	VBROADCASTSS (CX), Z6
+	VMOVUPS      (DX), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VFMADD231PS  Z4, Z6, Z0
+	VMOVUPS      (DX)(BX*1), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VFMADD231PS  Z4, Z6, Z1
+	VMOVUPS      (SI), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VFMADD231PS  Z4, Z6, Z2
+	VMOVUPS      (SI)(BX*1), Z4
+	VPSLLD       $0x10, Z4, Z4
+	VFMADD231PS  Z4, Z6, Z3
+	VBROADCASTSS 4(CX), Z6
+	VANDPS       (DX), Z5, Z4
+	VFMADD231PS  Z4, Z6, Z0
+	VANDPS       (DX)(BX*1), Z5, Z4
+	VFMADD231PS  Z4, Z6, Z1
+	VANDPS       (SI), Z5, Z4
+	VFMADD231PS  Z4, Z6, Z2
+	VANDPS       (SI)(BX*1), Z5, Z4
+	VFMADD231PS  Z4, Z6, Z3
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, DX
+	ADDQ         $0x40, SI
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
 	VBROADCASTSS (CX), Z5
-	VPMOVZXWD    (DX), Z4
+	VMOVUPS      (DX), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VFMADD231PS  Z4, Z5, Z0
-	VPMOVZXWD    (DX)(BX*1), Z4
+	VMOVUPS      (DX)(BX*1), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VFMADD231PS  Z4, Z5, Z1
-	VPMOVZXWD    (SI), Z4
+	VMOVUPS      (SI), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VFMADD231PS  Z4, Z5, Z2
-	VPMOVZXWD    (SI)(BX*1), Z4
+	VMOVUPS      (SI)(BX*1), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VFMADD231PS  Z4, Z5, Z3
-	ADDQ         $0x04, CX
-	ADDQ         $0x20, DX
-	ADDQ         $0x20, SI
-	DECQ         AX
-	JNZ          loop
-	VMOVUPS      Z0, (DI)
-	VMOVUPS      Z1, 64(DI)
-	VMOVUPS      Z2, 128(DI)
-	VMOVUPS      Z3, 192(DI)
-	ADDQ         R8, DI
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
 // func half2x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·half2x64Wide(SB), NOSPLIT, $0-56
-	MOVQ    k+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    lda+16(FP), DX
-	MOVQ    b+24(FP), BX
-	MOVQ    panelStride+32(FP), SI
-	LEAQ    (BX)(SI*2), DI
-	MOVQ    c+40(FP), R8
-	MOVQ    ldc+48(FP), R9
-	MOVQ    R8, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	VMOVUPS 128(R10), Z2
-	VMOVUPS 192(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	VMOVUPS 128(R10), Z6
-	VMOVUPS 192(R10), Z7
-	ADDQ    R9, R10
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         lda+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         panelStride+32(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	MOVQ         c+40(FP), R8
+	MOVQ         ldc+48(FP), R9
+	MOVQ         R8, R10
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VMOVUPS      192(R10), Z3
+	ADDQ         R9, R10
+	VMOVUPS      (R10), Z4
+	VMOVUPS      64(R10), Z5
+	VMOVUPS      128(R10), Z6
+	VMOVUPS      192(R10), Z7
+	ADDQ         R9, R10
+	VBROADCASTSS constFFFF0000<>+0(SB), Z9
+	SUBQ         $0x02, AX
+	JLT          last
 
 loop:
+	VBROADCASTSS (CX), Z10
+	VBROADCASTSS (CX)(DX*1), Z11
+	VMOVUPS      (BX), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z8, Z11, Z4
+	VMOVUPS      (BX)(SI*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z10, Z1
+	VFMADD231PS  Z8, Z11, Z5
+	VMOVUPS      (DI), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z8, Z11, Z6
+	VMOVUPS      (DI)(SI*1), Z8
+	VPSLLD       $0x10, Z8, Z8
+	VFMADD231PS  Z8, Z10, Z3
+	VFMADD231PS  Z8, Z11, Z7
+	VBROADCASTSS 4(CX), Z10
+	VBROADCASTSS 4(CX)(DX*1), Z11
+	VANDPS       (BX), Z9, Z8
+	VFMADD231PS  Z8, Z10, Z0
+	VFMADD231PS  Z8, Z11, Z4
+	VANDPS       (BX)(SI*1), Z9, Z8
+	VFMADD231PS  Z8, Z10, Z1
+	VFMADD231PS  Z8, Z11, Z5
+	VANDPS       (DI), Z9, Z8
+	VFMADD231PS  Z8, Z10, Z2
+	VFMADD231PS  Z8, Z11, Z6
+	VANDPS       (DI)(SI*1), Z9, Z8
+	VFMADD231PS  Z8, Z10, Z3
+	VFMADD231PS  Z8, Z11, Z7
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, DI
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
 	VBROADCASTSS (CX), Z9
 	VBROADCASTSS (CX)(DX*1), Z10
-	VPMOVZXWD    (BX), Z8
+	VMOVUPS      (BX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z0
 	VFMADD231PS  Z8, Z10, Z4
-	VPMOVZXWD    (BX)(SI*1), Z8
+	VMOVUPS      (BX)(SI*1), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z1
 	VFMADD231PS  Z8, Z10, Z5
-	VPMOVZXWD    (DI), Z8
+	VMOVUPS      (DI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z2
 	VFMADD231PS  Z8, Z10, Z6
-	VPMOVZXWD    (DI)(SI*1), Z8
+	VMOVUPS      (DI)(SI*1), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z3
 	VFMADD231PS  Z8, Z10, Z7
-	ADDQ         $0x04, CX
-	ADDQ         $0x20, BX
-	ADDQ         $0x20, DI
-	DECQ         AX
-	JNZ          loop
-	VMOVUPS      Z0, (R8)
-	VMOVUPS      Z1, 64(R8)
-	VMOVUPS      Z2, 128(R8)
-	VMOVUPS      Z3, 192(R8)
-	ADDQ         R9, R8
-	VMOVUPS      Z4, (R8)
-	VMOVUPS      Z5, 64(R8)
-	VMOVUPS      Z6, 128(R8)
-	VMOVUPS      Z7, 192(R8)
-	ADDQ         R9, R8
+
+store:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	VMOVUPS Z6, 128(R8)
+	VMOVUPS Z7, 192(R8)
+	ADDQ    R9, R8
 	VZEROUPPER
 	RET
 
 // func half3x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·half3x64Wide(SB), NOSPLIT, $0-56
-	MOVQ    k+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    lda+16(FP), DX
-	MOVQ    b+24(FP), BX
-	MOVQ    panelStride+32(FP), SI
-	LEAQ    (BX)(SI*2), DI
-	MOVQ    c+40(FP), R8
-	MOVQ    ldc+48(FP), R9
-	MOVQ    R8, R10
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	VMOVUPS 128(R10), Z2
-	VMOVUPS 192(R10), Z3
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	VMOVUPS 128(R10), Z6
-	VMOVUPS 192(R10), Z7
-	ADDQ    R9, R10
-	VMOVUPS (R10), Z8
-	VMOVUPS 64(R10), Z9
-	VMOVUPS 128(R10), Z10
-	VMOVUPS 192(R10), Z11
-	ADDQ    R9, R10
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         lda+16(FP), DX
+	MOVQ         b+24(FP), BX
+	MOVQ         panelStride+32(FP), SI
+	LEAQ         (BX)(SI*2), DI
+	MOVQ         c+40(FP), R8
+	MOVQ         ldc+48(FP), R9
+	MOVQ         R8, R10
+	VMOVUPS      (R10), Z0
+	VMOVUPS      64(R10), Z1
+	VMOVUPS      128(R10), Z2
+	VMOVUPS      192(R10), Z3
+	ADDQ         R9, R10
+	VMOVUPS      (R10), Z4
+	VMOVUPS      64(R10), Z5
+	VMOVUPS      128(R10), Z6
+	VMOVUPS      192(R10), Z7
+	ADDQ         R9, R10
+	VMOVUPS      (R10), Z8
+	VMOVUPS      64(R10), Z9
+	VMOVUPS      128(R10), Z10
+	VMOVUPS      192(R10), Z11
+	ADDQ         R9, R10
+	VBROADCASTSS constFFFF0000<>+0(SB), Z13
+	SUBQ         $0x02, AX
+	JLT          last
 
 loop:
+	VBROADCASTSS (CX), Z14
+	VBROADCASTSS (CX)(DX*1), Z15
+	VBROADCASTSS (CX)(DX*2), Z16
+	VMOVUPS      (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z12, Z15, Z4
+	VFMADD231PS  Z12, Z16, Z8
+	VMOVUPS      (BX)(SI*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z14, Z1
+	VFMADD231PS  Z12, Z15, Z5
+	VFMADD231PS  Z12, Z16, Z9
+	VMOVUPS      (DI), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z12, Z16, Z10
+	VMOVUPS      (DI)(SI*1), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z14, Z3
+	VFMADD231PS  Z12, Z15, Z7
+	VFMADD231PS  Z12, Z16, Z11
+	VBROADCASTSS 4(CX), Z14
+	VBROADCASTSS 4(CX)(DX*1), Z15
+	VBROADCASTSS 4(CX)(DX*2), Z16
+	VANDPS       (BX), Z13, Z12
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z12, Z15, Z4
+	VFMADD231PS  Z12, Z16, Z8
+	VANDPS       (BX)(SI*1), Z13, Z12
+	VFMADD231PS  Z12, Z14, Z1
+	VFMADD231PS  Z12, Z15, Z5
+	VFMADD231PS  Z12, Z16, Z9
+	VANDPS       (DI), Z13, Z12
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z12, Z16, Z10
+	VANDPS       (DI)(SI*1), Z13, Z12
+	VFMADD231PS  Z12, Z14, Z3
+	VFMADD231PS  Z12, Z15, Z7
+	VFMADD231PS  Z12, Z16, Z11
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, BX
+	ADDQ         $0x40, DI
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
 	VBROADCASTSS (CX), Z13
 	VBROADCASTSS (CX)(DX*1), Z14
 	VBROADCASTSS (CX)(DX*2), Z15
-	VPMOVZXWD    (BX), Z12
+	VMOVUPS      (BX), Z12
 	VPSLLD       $0x10, Z12, Z12
 	VFMADD231PS  Z12, Z13, Z0
 	VFMADD231PS  Z12, Z14, Z4
 	VFMADD231PS  Z12, Z15, Z8
-	VPMOVZXWD    (BX)(SI*1), Z12
+	VMOVUPS      (BX)(SI*1), Z12
 	VPSLLD       $0x10, Z12, Z12
 	VFMADD231PS  Z12, Z13, Z1
 	VFMADD231PS  Z12, Z14, Z5
 	VFMADD231PS  Z12, Z15, Z9
-	VPMOVZXWD    (DI), Z12
+	VMOVUPS      (DI), Z12
 	VPSLLD       $0x10, Z12, Z12
 	VFMADD231PS  Z12, Z13, Z2
 	VFMADD231PS  Z12, Z14, Z6
 	VFMADD231PS  Z12, Z15, Z10
-	VPMOVZXWD    (DI)(SI*1), Z12
+	VMOVUPS      (DI)(SI*1), Z12
 	VPSLLD       $0x10, Z12, Z12
 	VFMADD231PS  Z12, Z13, Z3
 	VFMADD231PS  Z12, Z14, Z7
 	VFMADD231PS  Z12, Z15, Z11
-	ADDQ         $0x04, CX
-	ADDQ         $0x20, BX
-	ADDQ         $0x20, DI
-	DECQ         AX
-	JNZ          loop
-	VMOVUPS      Z0, (R8)
-	VMOVUPS      Z1, 64(R8)
-	VMOVUPS      Z2, 128(R8)
-	VMOVUPS      Z3, 192(R8)
-	ADDQ         R9, R8
-	VMOVUPS      Z4, (R8)
-	VMOVUPS      Z5, 64(R8)
-	VMOVUPS      Z6, 128(R8)
-	VMOVUPS      Z7, 192(R8)
-	ADDQ         R9, R8
-	VMOVUPS      Z8, (R8)
-	VMOVUPS      Z9, 64(R8)
-	VMOVUPS      Z10, 128(R8)
-	VMOVUPS      Z11, 192(R8)
-	ADDQ         R9, R8
+
+store:
+	VMOVUPS Z0, (R8)
+	VMOVUPS Z1, 64(R8)
+	VMOVUPS Z2, 128(R8)
+	VMOVUPS Z3, 192(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z4, (R8)
+	VMOVUPS Z5, 64(R8)
+	VMOVUPS Z6, 128(R8)
+	VMOVUPS Z7, 192(R8)
+	ADDQ    R9, R8
+	VMOVUPS Z8, (R8)
+	VMOVUPS Z9, 64(R8)
+	VMOVUPS Z10, 128(R8)
+	VMOVUPS Z11, 192(R8)
+	ADDQ    R9, R8
 	VZEROUPPER
 	RET
 
 // func half4x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX512F
+// Requires: AVX, AVX512DQ, AVX512F
 TEXT ·half4x64Wide(SB), NOSPLIT, $0-56
-	MOVQ    k+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    lda+16(FP), DX
-	LEAQ    (DX)(DX*2), BX
-	MOVQ    b+24(FP), SI
-	MOVQ    panelStride+32(FP), DI
-	LEAQ    (SI)(DI*2), R8
-	MOVQ    c+40(FP), R9
-	MOVQ    ldc+48(FP), R10
-	MOVQ    R9, R11
-	VMOVUPS (R11), Z0
-	VMOVUPS 64(R11), Z1
-	VMOVUPS 128(R11), Z2
-	VMOVUPS 192(R11), Z3
-	ADDQ    R10, R11
-	VMOVUPS (R11), Z4
-	VMOVUPS 64(R11), Z5
-	VMOVUPS 128(R11), Z6
-	VMOVUPS 192(R11), Z7
-	ADDQ    R10, R11
-	VMOVUPS (R11), Z8
-	VMOVUPS 64(R11), Z9
-	VMOVUPS 128(R11), Z10
-	VMOVUPS 192(R11), Z11
-	ADDQ    R10, R11
-	VMOVUPS (R11), Z12
-	VMOVUPS 64(R11), Z13
-	VMOVUPS 128(R11), Z14
-	VMOVUPS 192(R11), Z15
-	ADDQ    R10, R11
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         lda+16(FP), DX
+	LEAQ         (DX)(DX*2), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         panelStride+32(FP), DI
+	LEAQ         (SI)(DI*2), R8
+	MOVQ         c+40(FP), R9
+	MOVQ         ldc+48(FP), R10
+	MOVQ         R9, R11
+	VMOVUPS      (R11), Z0
+	VMOVUPS      64(R11), Z1
+	VMOVUPS      128(R11), Z2
+	VMOVUPS      192(R11), Z3
+	ADDQ         R10, R11
+	VMOVUPS      (R11), Z4
+	VMOVUPS      64(R11), Z5
+	VMOVUPS      128(R11), Z6
+	VMOVUPS      192(R11), Z7
+	ADDQ         R10, R11
+	VMOVUPS      (R11), Z8
+	VMOVUPS      64(R11), Z9
+	VMOVUPS      128(R11), Z10
+	VMOVUPS      192(R11), Z11
+	ADDQ         R10, R11
+	VMOVUPS      (R11), Z12
+	VMOVUPS      64(R11), Z13
+	VMOVUPS      128(R11), Z14
+	VMOVUPS      192(R11), Z15
+	ADDQ         R10, R11
+	VBROADCASTSS constFFFF0000<>+0(SB), Z17
+	SUBQ         $0x02, AX
+	JLT          last
 
 loop:
+	VBROADCASTSS (CX), Z18
+	VBROADCASTSS (CX)(DX*1), Z19
+	VBROADCASTSS (CX)(DX*2), Z20
+	VBROADCASTSS (CX)(BX*1), Z21
+	VMOVUPS      (SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z16, Z19, Z4
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z16, Z21, Z12
+	VMOVUPS      (SI)(DI*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Z16, Z19, Z5
+	VFMADD231PS  Z16, Z20, Z9
+	VFMADD231PS  Z16, Z21, Z13
+	VMOVUPS      (R8), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z16, Z19, Z6
+	VFMADD231PS  Z16, Z20, Z10
+	VFMADD231PS  Z16, Z21, Z14
+	VMOVUPS      (R8)(DI*1), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z18, Z3
+	VFMADD231PS  Z16, Z19, Z7
+	VFMADD231PS  Z16, Z20, Z11
+	VFMADD231PS  Z16, Z21, Z15
+	VBROADCASTSS 4(CX), Z18
+	VBROADCASTSS 4(CX)(DX*1), Z19
+	VBROADCASTSS 4(CX)(DX*2), Z20
+	VBROADCASTSS 4(CX)(BX*1), Z21
+	VANDPS       (SI), Z17, Z16
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z16, Z19, Z4
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z16, Z21, Z12
+	VANDPS       (SI)(DI*1), Z17, Z16
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Z16, Z19, Z5
+	VFMADD231PS  Z16, Z20, Z9
+	VFMADD231PS  Z16, Z21, Z13
+	VANDPS       (R8), Z17, Z16
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z16, Z19, Z6
+	VFMADD231PS  Z16, Z20, Z10
+	VFMADD231PS  Z16, Z21, Z14
+	VANDPS       (R8)(DI*1), Z17, Z16
+	VFMADD231PS  Z16, Z18, Z3
+	VFMADD231PS  Z16, Z19, Z7
+	VFMADD231PS  Z16, Z20, Z11
+	VFMADD231PS  Z16, Z21, Z15
+	ADDQ         $0x08, CX
+	ADDQ         $0x40, SI
+	ADDQ         $0x40, R8
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
 	VBROADCASTSS (CX), Z17
 	VBROADCASTSS (CX)(DX*1), Z18
 	VBROADCASTSS (CX)(DX*2), Z19
 	VBROADCASTSS (CX)(BX*1), Z20
-	VPMOVZXWD    (SI), Z16
+	VMOVUPS      (SI), Z16
 	VPSLLD       $0x10, Z16, Z16
 	VFMADD231PS  Z16, Z17, Z0
 	VFMADD231PS  Z16, Z18, Z4
 	VFMADD231PS  Z16, Z19, Z8
 	VFMADD231PS  Z16, Z20, Z12
-	VPMOVZXWD    (SI)(DI*1), Z16
+	VMOVUPS      (SI)(DI*1), Z16
 	VPSLLD       $0x10, Z16, Z16
 	VFMADD231PS  Z16, Z17, Z1
 	VFMADD231PS  Z16, Z18, Z5
 	VFMADD231PS  Z16, Z19, Z9
 	VFMADD231PS  Z16, Z20, Z13
-	VPMOVZXWD    (R8), Z16
+	VMOVUPS      (R8), Z16
 	VPSLLD       $0x10, Z16, Z16
 	VFMADD231PS  Z16, Z17, Z2
 	VFMADD231PS  Z16, Z18, Z6
 	VFMADD231PS  Z16, Z19, Z10
 	VFMADD231PS  Z16, Z20, Z14
-	VPMOVZXWD    (R8)(DI*1), Z16
+	VMOVUPS      (R8)(DI*1), Z16
 	VPSLLD       $0x10, Z16, Z16
 	VFMADD231PS  Z16, Z17, Z3
 	VFMADD231PS  Z16, Z18, Z7
 	VFMADD231PS  Z16, Z19, Z11
 	VFMADD231PS  Z16, Z20, Z15
-	ADDQ         $0x04, CX
-	ADDQ         $0x20, SI
-	ADDQ         $0x20, R8
-	DECQ         AX
-	JNZ          loop
-	VMOVUPS      Z0, (R9)
-	VMOVUPS      Z1, 64(R9)
-	VMOVUPS      Z2, 128(R9)
-	VMOVUPS      Z3, 192(R9)
-	ADDQ         R10, R9
-	VMOVUPS      Z4, (R9)
-	VMOVUPS      Z5, 64(R9)
-	VMOVUPS      Z6, 128(R9)
-	VMOVUPS      Z7, 192(R9)
-	ADDQ         R10, R9
-	VMOVUPS      Z8, (R9)
-	VMOVUPS      Z9, 64(R9)
-	VMOVUPS      Z10, 128(R9)
-	VMOVUPS      Z11, 192(R9)
-	ADDQ         R10, R9
-	VMOVUPS      Z12, (R9)
-	VMOVUPS      Z13, 64(R9)
-	VMOVUPS      Z14, 128(R9)
-	VMOVUPS      Z15, 192(R9)
-	ADDQ         R10, R9
+
+store:
+	VMOVUPS Z0, (R9)
+	VMOVUPS Z1, 64(R9)
+	VMOVUPS Z2, 128(R9)
+	VMOVUPS Z3, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z4, (R9)
+	VMOVUPS Z5, 64(R9)
+	VMOVUPS Z6, 128(R9)
+	VMOVUPS Z7, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z8, (R9)
+	VMOVUPS Z9, 64(R9)
+	VMOVUPS Z10, 128(R9)
+	VMOVUPS Z11, 192(R9)
+	ADDQ    R10, R9
+	VMOVUPS Z12, (R9)
+	VMOVUPS Z13, 64(R9)
+	VMOVUPS Z14, 128(R9)
+	VMOVUPS Z15, 192(R9)
+	ADDQ    R10, R9
 	VZEROUPPER
 	RET
 
@@ -2564,5 +3000,31 @@ loop:
 	ADDQ      $0x40, DX
 	DECQ      AX
 	JNZ       loop
+	VZEROUPPER
+	RET
+
+// func widenPanelAsm(words int, src *uint16, dst *float32)
+// Requires: AVX, AVX2
+TEXT ·widenPanelAsm(SB), NOSPLIT, $0-24
+	MOVQ         words+0(FP), AX
+	MOVQ         src+8(FP), CX
+	MOVQ         dst+16(FP), DX
+	VBROADCASTSS constFFFF0000<>+0(SB), Y2
+
+loop:
+	VMOVUPS (CX), Y0
+	VPSLLD  $0x10, Y0, Y1
+	VANDPS  Y0, Y2, Y0
+	VMOVUPS Y1, (DX)
+	VMOVUPS Y0, 64(DX)
+	VMOVUPS 32(CX), Y0
+	VPSLLD  $0x10, Y0, Y1
+	VANDPS  Y0, Y2, Y0
+	VMOVUPS Y1, 32(DX)
+	VMOVUPS Y0, 96(DX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x00000080, DX
+	DECQ    AX
+	JNZ     loop
 	VZEROUPPER
 	RET

@@ -104,10 +104,6 @@ func half2x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32
 	panic(noAssembly)
 }
 
-func half3x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
-	panic(noAssembly)
-}
-
 func half1x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
@@ -145,5 +141,9 @@ func half4x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *flo
 }
 
 func widenHalfAsm(blocks int, src *uint16, dst *float32) {
+	panic(noAssembly)
+}
+
+func widenPanelAsm(words int, src *uint16, dst *float32) {
 	panic(noAssembly)
 }

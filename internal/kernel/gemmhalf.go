@@ -1,6 +1,9 @@
 package kernel
 
-import "sync"
+import (
+	"math"
+	"sync"
+)
 
 var packedScratch = sync.Pool{New: func() any { return new(Packed) }}
 
@@ -9,7 +12,7 @@ var packedScratch = sync.Pool{New: func() any { return new(Packed) }}
 // read B as it is; more rows share panels that were widened for them.
 func gemmHalf(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int) {
 	const fewRows = 8
-	p, size := p0, b.K*PanelWidth
+	p, size := p0, words(b.K)*2*PanelWidth
 	if m <= fewRows && useX86 {
 		for whole := min(p1, b.N/PanelWidth); p < whole; {
 			tiles := halfTilesFor(min(m, tileRows), whole-p)
@@ -26,7 +29,9 @@ func gemmHalf(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 i
 	for ; p < p1; p += group {
 		end := min(p+group, p1)
 		widened.shape(b.K, min(end*PanelWidth, b.N)-p*PanelWidth)
-		widenHalf(widened.Data, b.Half[p*size:end*size])
+		for i := range end - p {
+			widenPanel(widened.panel(i), b.halves(p+i))
+		}
 		gemm(c[p*PanelWidth:], ldc, a, lda, 0, m, widened, 0, end-p, continued)
 	}
 }
@@ -57,7 +62,7 @@ type halfTile func(k int, a *float32, lda int, b *uint16, panelStride int, c *fl
 var (
 	halfTilesAVX2 = []tileGroup[halfTile]{
 		{4, 1, [tileRows]halfTile{half1x64}},
-		{2, 3, [tileRows]halfTile{half1x32, half2x32, half3x32}},
+		{2, 2, [tileRows]halfTile{half1x32, half2x32}},
 		{1, 4, [tileRows]halfTile{half1x16, half2x16, half3x16, half4x16}},
 	}
 	halfTilesAVX512 = append([]tileGroup[halfTile]{
@@ -71,4 +76,20 @@ func halfTilesFor(height, panels int) *tileGroup[halfTile] {
 		return widest(halfTilesAVX512, height, panels)
 	}
 	return widest(halfTilesAVX2, height, panels)
+}
+
+// widenPanel writes a panel of float32 from one of halves, step after step.
+func widenPanel(panel []float32, halves []uint16) {
+	const row = 2 * PanelWidth // both have two steps
+	done := 0
+	if useX86 && len(panel) >= row {
+		inBlocks(len(panel)/row, func(block, n int) {
+			widenPanelAsm(n, &halves[block*row], &panel[block*row])
+		})
+		done = len(panel) / row * row
+	}
+	for i := range panel[done:] {
+		k, j := i/PanelWidth, i%PanelWidth
+		panel[done+i] = math.Float32frombits(uint32(halves[done+k/2*row+2*j+k%2]) << 16)
+	}
 }

@@ -13,12 +13,13 @@ const PanelWidth = 16
 // with zeros beyond column N. The zero value is ready; packing again reuses the
 // memory. Products may share a Packed; packing needs it alone.
 //
-// Other storages than Float32 come from [Packed.PackCompact]. Half is as Data;
-// of Int8, four steps of a column stand together:
+// Other storages than Float32 come from [Packed.PackCompact]. Two steps of a column
+// stand together in Half, four in Byte:
 //
+//	Half[((p*words+k/2)*PanelWidth+j)*2+k%2] = B[k, p*PanelWidth+j]
 //	Byte[((p*quads+k/4)*PanelWidth+j)*4+k%4] = base + B[k, p*PanelWidth+j]
 //
-// as if zeros lay beyond row K and column N, and Scale has each column's. The base
+// as if zeros lay beyond row K and column N. Scale has each column's. The base
 // is what the processor's instruction wants: 128 of VPDPBUSD, which takes bytes
 // without a sign, else 0.
 type Packed struct {
@@ -99,9 +100,9 @@ func (b *Packed) PackCompact(pool *parallel.Pool, w *Compact, r0, r1 int) {
 	n := b.Panels() * PanelWidth
 	switch w.Storage {
 	case BFloat16:
-		b.Half = make([]uint16, n*b.K)
+		b.Half = buffer[uint16](n * words(b.K) * 2)
 	case Int8:
-		b.Byte, b.Scale, b.base = make([]uint8, n*b.quads()*4), make([]float32, n), 0
+		b.Byte, b.Scale, b.base = buffer[uint8](n*b.quads()*4), make([]float32, n), 0
 		if useVNNI {
 			b.base = 128
 		}
@@ -124,10 +125,10 @@ func (b *Packed) quads() int { return (b.K + 3) / 4 }
 
 // packHalves copies rows r0 to r1 of w into panel p.
 func (b *Packed) packHalves(w *Compact, p, r0, r1 int) {
-	panel := at(b.Half, p, b.K*PanelWidth)
+	panel := b.halves(p)
 	for r := r0; r < r1; r++ {
 		for k, v := range at(w.Half, r, b.K) {
-			panel[k*PanelWidth+r-r0] = v
+			panel[(k/2*PanelWidth+r-r0)*2+k%2] = v
 		}
 	}
 }
@@ -163,6 +164,9 @@ func (b *Packed) panel(p int) []float32 {
 	size := b.K * PanelWidth
 	return b.Data[p*size : (p+1)*size]
 }
+
+// halves is panel p of BFloat16.
+func (b *Packed) halves(p int) []uint16 { return at(b.Half, p, words(b.K)*2*PanelWidth) }
 
 func (b *Packed) shape(k, n int) {
 	b.K, b.N, b.Storage = k, n, Float32

@@ -21,13 +21,14 @@ func compact() {
 	bytesTileVNNI(1, 8)
 	maxBits()
 	roundBytes()
-	for _, s := range [][2]int{{1, 4}, {1, 2}, {2, 2}, {3, 2}, {1, 1}, {2, 1}, {3, 1}, {4, 1}} {
+	for _, s := range [][2]int{{1, 4}, {1, 2}, {2, 2}, {1, 1}, {2, 1}, {3, 1}, {4, 1}} {
 		halfTile(s[0], s[1], "", YMM, 32)
 	}
 	for _, s := range [][2]int{{1, 8}, {1, 4}, {2, 4}, {3, 4}, {4, 4}} {
 		halfTile(s[0], s[1], "Wide", ZMM, 64)
 	}
 	widenHalf()
+	widenPanel()
 }
 
 const bytesSignature = "func(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales, c *float32, ldc int, mask *int32)"
@@ -94,6 +95,11 @@ func (o *compactOperands) weights(p, offset int) Mem {
 	return m
 }
 
+// fetchAhead asks for the line of panel p that comes so many lines later. AVX2 has
+// so many operations for a line that what it begins out of order does not reach far
+// enough into memory.
+func (o *compactOperands) fetchAhead(p, lines int) { PREFETCHT0(o.weights(p, lines*panelBytes)) }
+
 // next moves on by four steps of bytes.
 func (o *compactOperands) next() {
 	ADDQ(Imm(4), o.a)
@@ -132,6 +138,9 @@ func bytesTile(rows, panels int) {
 		VPBROADCASTD(o.element(0), x)
 		VPABSB(x, size)
 		for i, to := range acc {
+			if i%2 == 0 {
+				o.fetchAhead(i/2, 16)
+			}
 			VMOVDQU(o.weights(i/2, i%2*lanes*4), w)
 			add(w, to)
 		}
@@ -312,7 +321,8 @@ func roundBytes() {
 }
 
 // halfTile multiplies some rows with whole panels of bfloat16, in the registers
-// of either path.
+// of either path. A word holds two steps: shifted up it is the first, without its
+// lower half the second.
 func halfTile(rows, panels int, suffix string, register func() reg.VecVirtual, width int) {
 	name := fmt.Sprintf("half%dx%d%s", rows, panels*16, suffix)
 	TEXT(name, NOSPLIT, "func(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)")
@@ -340,31 +350,77 @@ func halfTile(rows, panels int, suffix string, register func() reg.VecVirtual, w
 		}
 		ADDQ(o.ldc, row)
 	}
-	w, x := register(), make([]reg.VecVirtual, rows)
-	Label("loop")
-	for r := range rows {
-		x[r] = register()
-		VBROADCASTSS(o.element(r), x[r])
-	}
-	for i := range parts {
-		VPMOVZXWD(o.weights(i*width/panelBytes, i*width%panelBytes/2), w)
-		VPSLLD(Imm(16), w, w)
+	w, upper, x := register(), register(), make([]reg.VecVirtual, rows)
+	VBROADCASTSS(bits(0xffff0000), upper)
+	step := func(second int) {
 		for r := range rows {
-			VFMADD231PS(w, x[r], acc[r*parts+i])
+			m := o.element(r)
+			m.Disp += 4 * second
+			x[r] = register()
+			VBROADCASTSS(m, x[r])
+		}
+		for i := range parts {
+			p, offset := i*width/panelBytes, i*width%panelBytes
+			m := o.weights(p, offset)
+			if rows == 1 && width == lanes*4 && second+offset == 0 {
+				o.fetchAhead(p, 32)
+			}
+			if second == 1 {
+				VANDPS(m, upper, w)
+			} else {
+				VMOVUPS(m, w)
+				VPSLLD(Imm(16), w, w)
+			}
+			for r := range rows {
+				VFMADD231PS(w, x[r], acc[r*parts+i])
+			}
 		}
 	}
-	ADDQ(Imm(4), o.a)
+	SUBQ(Imm(2), o.left)
+	JLT(LabelRef("last"))
+	Label("loop")
+	step(0)
+	step(1)
+	ADDQ(Imm(8), o.a)
 	for _, b := range o.b {
-		ADDQ(Imm(panelBytes/2), b)
+		ADDQ(Imm(panelBytes), b)
 	}
-	DECQ(o.left)
-	JNZ(LabelRef("loop"))
+	SUBQ(Imm(2), o.left)
+	JGE(LabelRef("loop"))
+	Label("last")
+	CMPQ(o.left, I32(-1))
+	JNE(LabelRef("store"))
+	step(0)
+	Label("store")
 	for r := range rows {
 		for i := range parts {
 			VMOVUPS(acc[r*parts+i], Mem{Base: o.c, Disp: i * width})
 		}
 		ADDQ(o.ldc, o.c)
 	}
+	VZEROUPPER()
+	RET()
+}
+
+// widenPanel is the way of halfTile's words to memory.
+func widenPanel() {
+	TEXT("widenPanelAsm", NOSPLIT, "func(words int, src *uint16, dst *float32)")
+	Doc("widenPanelAsm writes the two steps of each row of 16 words. words must be positive.")
+	n, src, dst := Load(Param("words"), GP64()), Load(Param("src"), GP64()), Load(Param("dst"), GP64())
+	w, first, upper := YMM(), YMM(), YMM()
+	VBROADCASTSS(bits(0xffff0000), upper)
+	Label("loop")
+	for i := range 2 {
+		VMOVUPS(Mem{Base: src, Disp: i * lanes * 4}, w)
+		VPSLLD(Imm(16), w, first)
+		VANDPS(w, upper, w)
+		VMOVUPS(first, Mem{Base: dst, Disp: i * lanes * 4})
+		VMOVUPS(w, Mem{Base: dst, Disp: panelBytes + i*lanes*4})
+	}
+	ADDQ(Imm(panelBytes), src)
+	ADDQ(U32(2*panelBytes), dst)
+	DECQ(n)
+	JNZ(LabelRef("loop"))
 	VZEROUPPER()
 	RET()
 }
