@@ -22,7 +22,7 @@ type benchRow struct {
 	Shape      benchShape         `json:"shape"`
 	Tokens     float64            `json:"tokens_per_second"`
 	Best       float64            `json:"best_tokens_per_second"`
-	Share      float64            `json:"share_of_peak,omitempty"`                 // of all threads' multiply-adds with these operands, or of what so many threads read
+	Share      float64            `json:"share_of_peak,omitempty"`                 // of all threads' multiply-adds with these operands, or the time that reading the weights alone takes, in that of a step
 	Operations float64            `json:"operations_per_token"`                    // six a weight for training, two for generation
 	Executed   float64            `json:"executed_operations_per_token,omitempty"` // of training: fewer where a small vocabulary's rows are multiplied once
 	Parts      map[string]float64 `json:"parts,omitempty"`                         // share of the time
@@ -121,7 +121,7 @@ func (a *app) bench(threads int, cells []string, shapes []benchShape, asJSON boo
 	if asJSON {
 		return json.NewEncoder(a.out.w).Encode(r)
 	}
-	a.note("Share: in training, of the multiply-adds that all threads can do with these operands, at six operations a weight and token, with the time by part in percent below; executed: of those really done, fewer where the rows of a small vocabulary are multiplied once. A token at a time: of what so many threads can read, since all weights are read for each. Streams side by side share that: how many steps of one stream a step of all costs.")
+	a.note("Share: in training, of the multiply-adds that all threads can do with these operands, at six operations a weight and token, with the time by part in percent below; executed: of those really done, fewer where the rows of a small vocabulary are multiplied once. A token at a time reads all weights: share is the time that so many threads take to read them, in the same minutes, in its own. Streams side by side share one reading: how many steps of one stream a step of all costs.")
 	return nil
 }
 

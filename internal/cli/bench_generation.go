@@ -15,7 +15,7 @@ import (
 // way of writing is measured.
 const (
 	benchStreams   = 8
-	generationTime = 300 * time.Millisecond
+	generationTime = 500 * time.Millisecond
 )
 
 // benchGeneration writes a token at a time with weights of every kind: one stream
@@ -34,17 +34,29 @@ func benchGeneration(pool *parallel.Pool, shape benchShape) (rows []benchRow, er
 			if err != nil {
 				return nil, err
 			}
-			seconds := repeatedly(g.Steps, 20, generationTime)
+			seconds, reading := inTurns(g, speed.NewReading(int(read), way.pool))
 			tokens := float64(way.streams)
 			row := benchRow{Kind: "generation", Cell: shape.Cell, Shape: shape, Operations: shape.Work.Operations() / 3,
 				Weights: storage.name, Threads: way.pool.Size(), Streams: way.streams, Read: read,
-				Tokens: tokens / seconds[len(seconds)/2], Best: tokens / seconds[0]}
-			limit := speed.ReadRate(way.pool, int(read))
-			row.Share = row.Tokens / tokens * float64(read) / limit
+				Tokens: tokens / seconds[len(seconds)/2], Best: tokens / seconds[0], Share: reading[len(reading)/2] / seconds[len(seconds)/2]}
 			rows = append(rows, row)
 		}
 	}
 	return rows, nil
+}
+
+// inTurns measures steps of both in the same minutes, since what memory delivers
+// changes from one to the next. The first steps of a turn, which bring back into
+// caches what the other's drove out, do not count.
+func inTurns(g *speed.Generation, r *speed.Reading) (seconds, reading []float64) {
+	const steps, first, turns = 40, 5, 3
+	for end := time.Now().Add(generationTime); len(seconds) < turns*(steps-first) || time.Now().Before(end); {
+		seconds = append(seconds, g.Steps(steps)[first:]...)
+		reading = append(reading, r.Steps(steps)[first:]...)
+	}
+	slices.Sort(seconds)
+	slices.Sort(reading)
+	return seconds, reading
 }
 
 // generationLines is a line for each kind of weights.

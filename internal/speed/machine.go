@@ -70,7 +70,7 @@ func peak(pool *parallel.Pool, run func(multiplyAdds int) float64) (p Peak) {
 }
 
 func measureRead(pool *parallel.Pool, r Read) Read {
-	r.One, r.All = ReadRate(nil, r.Bytes), ReadRate(pool, r.Bytes*pool.Size())
+	r.One, r.All = readRate(nil, r.Bytes), readRate(pool, r.Bytes*pool.Size())
 	return r
 }
 

@@ -48,9 +48,9 @@ func (r *Reading) Steps(n int) []float64 {
 	return seconds
 }
 
-// ReadRate is how many bytes a second the threads of the pool read at best, all
+// readRate is how many bytes a second the threads of the pool read at best, all
 // together so many again and again.
-func ReadRate(pool *parallel.Pool, bytes int) float64 {
+func readRate(pool *parallel.Pool, bytes int) float64 {
 	again := max(1, 16<<20*pool.Size()/bytes) // so that starting the workers does not count
 	r := NewReading(bytes, pool)
 	return best(func() float64 {
