@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/refrain-lm/refrain/internal/parallel"
+	"github.com/refrain-lm/refrain/internal/typo"
 )
 
 // Slice is one named parameter, or one named part of an optimizer's state.
@@ -119,7 +120,7 @@ func (w *wrongs) name(what, got string, known []string) {
 		return
 	}
 	text := fmt.Sprintf("no %s %q: choose %s", what, got, strings.Join(known, ", "))
-	if near := nearest(got, known); near != "" {
+	if near := typo.Nearest(got, known); near != "" {
 		text = fmt.Sprintf("no %s %q: did you mean %s?", what, got, near)
 	}
 	*w = append(*w, text)
@@ -130,42 +131,6 @@ func (w wrongs) err(what string) error {
 		return nil
 	}
 	return errors.New(what + ": " + strings.Join(w, "; "))
-}
-
-// nearest is the known name with the smallest edit distance, at most 2 and
-// below the name's own length; "" if there is none.
-func nearest(got string, known []string) string {
-	if len(got) > 64 {
-		return ""
-	}
-	best, name := 3, ""
-	for _, k := range known {
-		if d := distance(strings.ToLower(got), k); d < best && d < len(k) {
-			best, name = d, k
-		}
-	}
-	return name
-}
-
-// distance is the Levenshtein distance.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // power is bⁿ for n ≥ 0 by repeated squaring. The conversions forbid fused
