@@ -42,11 +42,27 @@ type Cell string
 
 // The cells.
 const (
-	RNN      Cell = "rnn"      // Elman network
-	LSTM     Cell = "lstm"     // long short-term memory
-	LSTMNoG  Cell = "lstm-nog" // LSTM without output gate, as the review article writes it
-	GRU      Cell = "gru"      // gated recurrent unit, reset before or after the product
-	maxWidth      = 1 << 20    // widest layer and largest vocabulary a config may ask for
+	RNN     Cell = "rnn"      // Elman network
+	LSTM    Cell = "lstm"     // long short-term memory
+	LSTMNoG Cell = "lstm-nog" // LSTM without output gate, as the review article writes it
+	GRU     Cell = "gru"      // gated recurrent unit, reset before or after the product
+)
+
+// Gates is the number of blocks of [nhid,·] in the cell's weights.
+func (c Cell) Gates() int {
+	switch c {
+	case LSTM:
+		return 4
+	case LSTMNoG, GRU:
+		return 3
+	}
+	return 1
+}
+
+// The widest layer and the largest vocabulary a config may ask for.
+const (
+	maxWidth = 1 << 20
+	maxVocab = 1 << 24
 )
 
 // Norm names a normalisation; package nn has the equations.
@@ -171,7 +187,7 @@ func (c Config) Validate() error {
 			bad("%s %d is outside 1 to %d", name, v, most)
 		}
 	}
-	size("vocab", c.Vocab, maxWidth*16)
+	size("vocab", c.Vocab, maxVocab)
 	size("emsize", c.EmSize, maxWidth)
 	size("nhid", c.Hidden, maxWidth)
 	size("nlayers", c.Layers, 1024)
@@ -248,17 +264,6 @@ func (c Config) storage() nn.Storage {
 	return nn.Float32
 }
 
-// gates is the number of gate blocks in one layer's weights.
-func (c Config) gates() int {
-	switch c.Cell {
-	case LSTM:
-		return 4
-	case LSTMNoG, GRU:
-		return 3
-	}
-	return 1
-}
-
 // headWidth is the width the head reads.
 func (c Config) headWidth() int {
 	if c.projected() {
@@ -276,9 +281,9 @@ func (c Config) normParams() int64 {
 	case c.Norm == BatchNorm:
 		perUnit = 2
 	case c.Norm != NoNorm && c.Cell == LSTM:
-		perUnit = 2*c.gates() + 2
+		perUnit = 2*c.Cell.Gates() + 2
 	case c.Norm != NoNorm:
-		perUnit = 2 * c.gates()
+		perUnit = 2 * c.Cell.Gates()
 	}
 	return int64(perUnit) * h
 }
@@ -312,7 +317,7 @@ func (c Config) recurrentParams() int64 {
 		biases = 1
 	}
 	for range c.Layers {
-		n += int64(c.gates())*h*(in+h+biases) + c.normParams()
+		n += int64(c.Cell.Gates())*h*(in+h+biases) + c.normParams()
 		in = h
 	}
 	return n
@@ -348,7 +353,7 @@ func (c Config) ReadPerToken() int64 {
 func (c Config) recurrentWeights() int64 {
 	in, h, n := int64(c.EmSize), int64(c.Hidden), int64(0)
 	for range c.Layers {
-		n += int64(c.gates()) * h * (in + h)
+		n += int64(c.Cell.Gates()) * h * (in + h)
 		in = h
 	}
 	return n

@@ -7,11 +7,11 @@ import (
 	"github.com/refrain-lm/refrain/nn"
 )
 
-// Model is a neural language model. Its weights are read-only to every
-// method but [Model.Backward] (which touches gradients and the running statistics
-// of batch norms alone),
-// [Model.SetTensors] and [Model.DropWeights], so one model serves any number of
-// goroutines, each with its own [Stepper] or [Tape].
+// Model is a neural language model. Of its methods [Model.SetTensors],
+// [Model.DropWeights] and [Model.RestoreWeights] change weights, [Model.Refresh]
+// what is packed of them, [Model.Backward] gradients and the running statistics of
+// batch norms. All others only read, so one model serves any number of goroutines,
+// each with its own [Stepper] or [Tape].
 type Model struct {
 	cfg    Config
 	embed  *nn.Embedding

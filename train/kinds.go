@@ -140,12 +140,13 @@ func activations(c lm.Config) int64 {
 // and tokens: sums of the gates, states and their gradients, and what dropout,
 // residual connections and normalisation add.
 func keptUnits(c lm.Config) int64 {
-	kept, gates := int64(4), int64(1)
+	gates := int64(c.Cell.Gates())
+	kept := gates + 3
 	switch c.Cell {
 	case lm.LSTM:
-		kept, gates = 9, 4
+		kept += 2
 	case lm.LSTMNoG, lm.GRU:
-		kept, gates = 7, 3
+		kept++
 	}
 	if c.DropoutInput+c.DropoutLayer+c.DropoutOutput > 0 {
 		kept += 2
@@ -172,18 +173,20 @@ func packed(c lm.Config) int64 {
 	case lm.KindTransformer:
 		return max(h*max(3*h, int64(c.Feedforward)), head) + head
 	}
-	gates := int64(1)
-	switch c.Cell {
-	case lm.LSTM:
-		gates = 4
-	case lm.LSTMNoG, lm.GRU:
-		gates = 3
-	}
-	inputs := e
+	gates, inputs := int64(c.Cell.Gates()), e
 	if c.Layers > 1 {
 		inputs = max(e, h)
 	}
 	return max(gates*h*inputs, head) + max(gates*h*h, head)
+}
+
+// droppedWeights counts the recurrent weights that weight dropout keeps whole
+// beside their masks.
+func droppedWeights(c lm.Config) int64 {
+	if c.DropoutWeight == 0 {
+		return 0
+	}
+	return int64(c.Layers) * int64(c.Cell.Gates()) * int64(c.Hidden) * int64(c.Hidden)
 }
 
 // stateOf counts the numbers that one lane carries from window to window.

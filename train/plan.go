@@ -141,8 +141,9 @@ func (p Plan) Passes() float64 {
 }
 
 // Memory estimates the peak bytes of the run: weights, gradients, packed
-// copies and optimizer state, and the activations of one window. The copies are
-// those of the layer under way, and of all weights when the model writes a line.
+// copies, optimizer state, what weight dropout keeps, and the activations of one
+// window. The copies are those of the layer under way, and of all weights when the
+// model writes a line.
 func (p Plan) Memory() int64 {
 	if p.Ngram != nil {
 		return p.countingMemory()
@@ -158,7 +159,7 @@ func (p Plan) Memory() int64 {
 		perParam += 4
 	}
 	act := activations(p.Model)
-	return 12e6 + p.Params*perParam + packed(p.Model)*4 + p.TokensPerStep()*act*4 + 128*int64(p.Model.Vocab)*4 +
+	return 12e6 + p.Params*perParam + packed(p.Model)*4 + droppedWeights(p.Model)*8 + p.TokensPerStep()*act*4 + 128*int64(p.Model.Vocab)*4 +
 		validLanes*(windowOf(p.Model)*act+stateOf(p.Model))*4
 }
 
@@ -286,8 +287,8 @@ func (s *Settings) chooseCells(want float64) {
 		layers = "2"
 	}
 	s.choose("nlayers", layers)
-	gates := map[string]float64{"lstm": 4, "lstm-nog": 3, "gru": 3, "rnn": 1}[s.Cell]
-	s.choose("nhid", strconv.Itoa(nearestWidth(want/gates, func(h float64) float64 {
+	gates := lm.Cell(s.Cell).Gates()
+	s.choose("nhid", strconv.Itoa(nearestWidth(want/float64(gates), func(h float64) float64 {
 		return h * (float64(embeddingFor(s.Tokenizer, int(h))) + h + 2*h*float64(s.Layers-1))
 	})))
 }

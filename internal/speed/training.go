@@ -40,13 +40,9 @@ func (w Work) Tokens() int { return w.Batch * w.BPTT }
 func (w Work) Operations() float64 {
 	weights := w.Hidden * w.Vocab
 	for in, l := w.EmSize, 0; l < w.Layers; in, l = w.Hidden, l+1 {
-		weights += w.gates() * w.Hidden * (in + w.Hidden)
+		weights += w.Cell.Gates() * w.Hidden * (in + w.Hidden)
 	}
 	return 6 * float64(weights)
-}
-
-func (w Work) gates() int {
-	return map[lm.Cell]int{lm.RNN: 1, lm.LSTM: 4, lm.LSTMNoG: 3, lm.GRU: 3}[w.Cell]
 }
 
 // Training is what train.Run does at each step, with nothing around it.
@@ -146,7 +142,7 @@ func (t *Training) Executed() float64 {
 		return w.Operations()
 	}
 	saved := 1 - float64(w.Vocab)/float64(w.Tokens())
-	return w.Operations() - 6*saved*float64(w.gates()*w.Hidden*w.EmSize)
+	return w.Operations() - 6*saved*float64(w.Cell.Gates()*w.Hidden*w.EmSize)
 }
 
 // draw fills a window with random ids, each target the input of the next step.
