@@ -12,8 +12,8 @@ import (
 const copiedMost = 16 << 20
 
 // LongestCopy is the longest stretch of the samples that stands in the first
-// copiedMost tokens of text, of blanks in a row only one counted. It reads text once, through a suffix automaton of
-// the samples (Blumer et al. 1985).
+// copiedMost tokens of text, of blanks in a row only one counted. It reads text
+// once, through a suffix automaton of the samples (Blumer et al. 1985).
 func LongestCopy(tok *tokenizer.Tokenizer, samples []string, text data.Reader) (string, error) {
 	blank := blankIDs(tok)
 	var letters []int32

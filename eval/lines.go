@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"math"
@@ -123,12 +124,10 @@ func PerLine(ctx context.Context, m *Model, src []data.Source, progress func(int
 func eachLine(src []data.Source, fn func(line []byte, more bool) error) error {
 	return data.Chunks(src, func(chunk []byte) error {
 		for len(chunk) > 0 {
-			n, more := len(chunk), true
-			for i, b := range chunk {
-				if b == '\n' {
-					n, more = i+1, false
-					break
-				}
+			n := bytes.IndexByte(chunk, '\n') + 1
+			more := n == 0
+			if more {
+				n = len(chunk)
 			}
 			if err := fn(chunk[:n], more); err != nil {
 				return err

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/internal/kernel"
@@ -15,9 +13,6 @@ import (
 
 // KindMix is the Kind of what Mix returns; no folder holds it.
 const KindMix = "mix"
-
-// IDsFile holds the encoded text of a model's run in its folder.
-const IDsFile = "data.ids"
 
 // Mix is the linear mixture weight·a + (1−weight)·b of two models' probabilities
 // (Jelinek and Mercer 1980). They may be of any kinds, but must share a
@@ -75,7 +70,8 @@ func (s *mixStepper) mix(a, b []float32) []float32 {
 	kernel.Softmax(a)
 	kernel.Softmax(b)
 	for i, p := range a {
-		a[i] = float32(math.Log(float64(s.share*p + s.rest*b[i])))
+		// The conversions forbid a fused operation, which only some platforms have.
+		a[i] = float32(math.Log(float64(float32(s.share*p) + float32(s.rest*b[i]))))
 	}
 	return a
 }
@@ -173,19 +169,4 @@ func likelihoodRatios(ctx context.Context, a, b *Model, ids data.Reader, pool *n
 		}
 	}
 	return ratios, nil
-}
-
-// OpenIDs opens the ids of the run that made the model.
-func (m *Model) OpenIDs() (*data.IDs, error) {
-	ids, err := data.OpenIDs(filepath.Join(m.Dir, IDsFile))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s has no %s: it was copied without its run's text", m.Dir, IDsFile)
-	}
-	if err != nil {
-		return nil, err
-	}
-	if ids.TokenizerID() != m.Tokenizer.ID() {
-		return nil, errors.Join(fmt.Errorf("%s: %s is of another tokenizer", m.Dir, IDsFile), ids.Close())
-	}
-	return ids, nil
 }

@@ -7,13 +7,17 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/lm"
 	"github.com/refrain-lm/refrain/ngram"
 	"github.com/refrain-lm/refrain/tokenizer"
 )
 
-// TokenizerFile is the tokenizer's file in a model folder.
-const TokenizerFile = "tokenizer.json"
+// Files of a model folder, beside those that lm and ngram name.
+const (
+	TokenizerFile = "tokenizer.json"
+	IDsFile       = "data.ids" // the encoded text of the model's run
+)
 
 // Model is an opened model folder.
 type Model struct {
@@ -114,4 +118,19 @@ func explain(dir, weights string, err error) error {
 		return fmt.Errorf("%s has no %s yet: its run was stopped before the first validation; go on with: refrain train --resume %s", dir, weights, dir)
 	}
 	return err
+}
+
+// OpenIDs opens the ids of the run that made the model.
+func (m *Model) OpenIDs() (*data.IDs, error) {
+	ids, err := data.OpenIDs(filepath.Join(m.Dir, IDsFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s has no %s: it was copied without its run's text", m.Dir, IDsFile)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if ids.TokenizerID() != m.Tokenizer.ID() {
+		return nil, errors.Join(fmt.Errorf("%s: %s is of another tokenizer, so of another run: copy the folder again", m.Dir, IDsFile), ids.Close())
+	}
+	return ids, nil
 }

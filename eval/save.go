@@ -11,10 +11,13 @@ import (
 
 // Save writes the model to a new folder that Open opens: its config, tokenizer
 // and weights, and more files if given, all or nothing. Where dir exists already
-// the error matches os.ErrExist and nothing is written.
+// the error matches os.ErrExist and nothing is written. A mixture has no folder.
 func (m *Model) Save(dir string, more ...checkpoint.File) error {
 	if have := m.Predictor.Vocab(); have != m.Tokenizer.Size() {
 		return fmt.Errorf("%s: the model knows %d tokens, its tokenizer %d: save it with the tokenizer it was trained with", dir, have, m.Tokenizer.Size())
+	}
+	if m.LM == nil && m.Ngram == nil {
+		return fmt.Errorf("%s: a model of kind %s has no weights of its own to save: save the two it mixes", dir, m.Kind)
 	}
 	files := []checkpoint.File{{Name: TokenizerFile, Write: m.Tokenizer.Save}}
 	if m.Ngram != nil {

@@ -16,6 +16,10 @@ func TestSaveRefuses(t *testing.T) {
 	tok := newTokenizer(t, tokenizer.Options{Kind: tokenizer.Char}, "späte Vögel\n")
 	m := random(t, tok, lm.LSTM)
 	saved := folder(t, m)
+	mixed, err := eval.Mix(m, m, 0.5)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, c := range []struct {
 		name string
 		m    *eval.Model
@@ -26,6 +30,7 @@ func TestSaveRefuses(t *testing.T) {
 		{"over a model", m, saved, os.ErrExist, "nothing is overwritten"},
 		{"into a folder that is not there", m, filepath.Join(saved, "a", "b"), os.ErrNotExist, "make it again"},
 		{"another tokenizer", eval.New("", m.LM, tokenizer.NewByte()), filepath.Join(saved, "a"), nil, "trained with"},
+		{"a mixture", mixed, filepath.Join(saved, "a"), nil, "save the two it mixes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := c.m.Save(c.dir)
