@@ -153,10 +153,10 @@ func (t *Trainer) charTokenizer() (*Tokenizer, error) {
 		r rune
 		n int64
 	}
-	var ascii []rune
+	var kept []rune // ASCII, then the most frequent others
 	for r, n := range t.ascii {
 		if n >= int64(t.opts.MinCount) {
-			ascii = append(ascii, rune(r))
+			kept = append(kept, rune(r))
 		}
 	}
 	var other []counted
@@ -167,7 +167,7 @@ func (t *Trainer) charTokenizer() (*Tokenizer, error) {
 			}
 		}
 	}
-	if len(ascii)+len(other) == 0 {
+	if len(kept)+len(other) == 0 {
 		return nil, fmt.Errorf("tokenizer: no character occurs %d times in the training text", t.opts.MinCount)
 	}
 	slices.SortFunc(other, func(a, b counted) int {
@@ -177,10 +177,10 @@ func (t *Trainer) charTokenizer() (*Tokenizer, error) {
 		other = other[:room]
 	}
 	for _, c := range other {
-		ascii = append(ascii, c.r)
+		kept = append(kept, c.r)
 	}
-	slices.Sort(ascii)
-	return finish(&Tokenizer{opts: t.opts, chars: newCharset(ascii, charNoise)}), nil
+	slices.Sort(kept)
+	return finish(&Tokenizer{opts: t.opts, chars: newCharset(kept, charNoise)}), nil
 }
 
 func (t *Trainer) wordTokenizer() (*Tokenizer, error) {

@@ -112,7 +112,7 @@ func (j *Job) openData(ctx context.Context) error {
 		return err
 	}
 	if want := j.plan.Model.Vocab; j.tok.Size() != want || j.ids.Vocabulary() != want {
-		return fmt.Errorf("%s is for %d tokens, %s has %d, %s %d: they are not of one run", planFile, want, eval.TokenizerFile, j.tok.Size(), idsFile, j.ids.Vocabulary())
+		return fmt.Errorf("%s is for %d tokens, %s has %d, %s %d: they are not of one run; put its own files back, or train anew with --out other", planFile, want, eval.TokenizerFile, j.tok.Size(), idsFile, j.ids.Vocabulary())
 	}
 	if err := j.plan.checkMemory(); err != nil {
 		return err
@@ -142,7 +142,7 @@ func (j *Job) openIDs() (err error) {
 		return fmt.Errorf("the run's data cannot be read: %w", err)
 	}
 	if t, v := j.ids.Train().Len(), j.ids.Valid().Len(); t != j.plan.Data.Train.Tokens || v != j.plan.Data.Valid.Tokens {
-		return fmt.Errorf("%s holds %d and %d tokens, the plan %d and %d: it is of another run", idsFile, t, v, j.plan.Data.Train.Tokens, j.plan.Data.Valid.Tokens)
+		return fmt.Errorf("%s holds %d and %d tokens, the plan %d and %d: it is of another run; put its own back, or train anew with --out other", idsFile, t, v, j.plan.Data.Train.Tokens, j.plan.Data.Valid.Tokens)
 	}
 	return nil
 }
