@@ -46,6 +46,13 @@
 // bench/RESULTS.md has some machines beside PyTorch. Matrix units (AMX) are not
 // used.
 //
+// Two passes stay apart though they could be fused, because a profile gives them
+// too little to pay for the tangle: the norm of the gradients reads four bytes a
+// parameter once more, about a hundredth of a step of the largest model with a
+// small batch and less elsewhere; the gates find preactivations in the second
+// cache, where the product before left them, and cost as much arithmetic in its
+// tail.
+//
 // # Arithmetic
 //
 // Each element of a product is one chain of multiply-adds, k ascending, which
