@@ -64,8 +64,8 @@
 // The schedule is that of Hägele et al. (2024): 2 % warm-up, constant, and over the
 // last fifth down by 1−√x, so that validations before it share a phase. Each
 // model's learning rate is the smallest of 0.0003, 0.001, 0.003, 0.01 and 0.03 whose
-// validation loss, in runs of N/5 tokens with a seed of their own, is within 0.05
-// nats of the lowest; where the best is at an edge one more is tried, at most twice.
+// validation loss, in runs of N/5 tokens with a seed of their own, is within [Gentle]
+// of the lowest; where the best is at an edge one more is tried, at most twice.
 // The lowest alone is often too large a rate for runs five times as long: on
 // tinyshakespeare in ten minutes it let one of three GRUs diverge and put the others
 // behind the RNN. Rates matter more than anything

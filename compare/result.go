@@ -65,6 +65,7 @@ type Plan struct {
 	Reference  string   `json:"reference,omitempty"` // the reference's name
 	Seeds      []uint64 `json:"seeds"`               // of the final runs, S of them
 	SearchSeed uint64   `json:"search_seed"`         // of the learning rates' search; none of Seeds
+	Gentle     float64  `json:"gentle"`              // nats a token: of the learning rates within it of the lowest loss the smallest is chosen
 	Layers     int      `json:"layers"`
 	Embedding  int      `json:"embedding"` // width
 	Tied       bool     `json:"tied"`

@@ -65,7 +65,7 @@ func (c *Comparison) trial(ctx context.Context, e Entry, lr float64) (Trial, err
 
 // searchLadder tries the first rungs of the ladder, and beyond an edge that is the
 // best one more, at most twice. It chooses the smallest rate that is as good as the
-// best, within [gentle]. Where all diverged, Chosen is 0.
+// best, within [Gentle]. Where all diverged, Chosen is 0.
 func searchLadder(try func(lr float64) (Trial, error)) (Search, error) {
 	var s Search
 	lo, hi := firstRung, firstRung
@@ -106,16 +106,16 @@ func searchLadder(try func(lr float64) (Trial, error)) (Search, error) {
 	}
 }
 
-// gentle is how far above the lowest loss, in nats a token, that of a smaller
+// Gentle is how far above the lowest loss, in nats a token, that of a smaller
 // learning rate may lie for it to be chosen. The trials are a fifth as long as the
 // runs, and longer runs want smaller rates: what is ahead by a little after a fifth
 // of the way is what ends behind, or diverges.
-const gentle = 0.05
+const Gentle = 0.05
 
 // gentlest is the place of the smallest learning rate that is as good as the best.
 func gentlest(trials []Trial, best int) int {
 	for i, t := range trials[:best] {
-		if t.Loss <= trials[best].Loss+gentle {
+		if t.Loss <= trials[best].Loss+Gentle {
 			return i
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/refrain-lm/refrain/data"
@@ -143,22 +142,10 @@ func halfRune(before []byte, f io.ReaderAt, at int64) int {
 	return 0
 }
 
-// RefuseLabels refuses a file of examples for classifying, label TAB text, whose
-// labels a language model would learn as text. head is how the file begins.
+// RefuseLabels refuses a file of examples for classifying; head is how it begins.
 func RefuseLabels(name string, head []byte) error {
-	lines := strings.Split(string(head[:min(len(head), nearCut)]), "\n")
-	if len(lines) > 1 {
-		lines = lines[:len(lines)-1]
+	if found := data.Labels(name, head); found != "" {
+		return errors.New(found)
 	}
-	labels, labelled := map[string]int{}, 0
-	for _, line := range lines {
-		if label, text, found := strings.Cut(line, "\t"); found && len(label) <= 40 && strings.TrimSpace(text) != "" {
-			labels[label]++
-			labelled++
-		}
-	}
-	if labelled < 5 || labelled*10 < len(lines)*9 || len(labels)*3 > labelled {
-		return nil
-	}
-	return fmt.Errorf("%s is a file of labels (label TAB text), not of text: compare learns running text; take the second column: cut -f2 %s", name, name)
+	return nil
 }

@@ -57,9 +57,16 @@ func (j *Job) encode(ctx context.Context, in Input, on func(Event)) error {
 	if err != nil {
 		return err
 	}
+	first := true
 	corpus, err := data.Prepare(ctx, data.PrepareOptions{
 		Train: in.Sources, Valid: in.Valid, Path: filepath.Join(j.folder.dir, idsFile),
-		Learn: learner.Write,
+		Learn: func(text []byte) {
+			if first && len(in.Sources) > 0 {
+				j.hintLabels(in.Sources[0].Name, text, on)
+			}
+			first = false
+			learner.Write(text)
+		},
 		Encoding: func() (data.Encoding, error) {
 			var err error
 			j.tok, err = learner.Tokenizer()
@@ -86,6 +93,13 @@ func (j *Job) encode(ctx context.Context, in Input, on func(Event)) error {
 	j.plan.TokenizerID = j.tok.ID()
 	j.ids, err = data.OpenIDs(filepath.Join(j.folder.dir, idsFile))
 	return err
+}
+
+// hintLabels warns of a file of labels: it can be learnt as it is, and rarely should.
+func (j *Job) hintLabels(name string, head []byte, on func(Event)) {
+	if found := data.Labels(name, head); found != "" {
+		on(Event{Kind: EventWarning, Time: time.Now(), Text: found + "; learning all of it"})
+	}
 }
 
 // encodeTraining encodes training text. Counts need no noise to know of unseen

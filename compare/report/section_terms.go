@@ -206,7 +206,8 @@ func (b *builder) tuningSays() prose {
 			widened = append(widened, m.Name)
 		}
 	}
-	p := say("The same search for each, on shorter runs with a seed of their own; × diverged. Ringed and chosen is the smallest within 0.05 nats of the lowest, since longer runs want smaller rates: ", list(chosen), ".")
+	p := say("The same search for each, on shorter runs with a seed of their own; × diverged. Ringed and chosen is the smallest within ",
+		number("result.plan.gentle", b.doc.Result.Plan.Gentle, fixed(b.doc.Result.Plan.Gentle, 2)), " nats of the lowest, since longer runs want smaller rates: ", list(chosen), ".")
 	if len(widened) > 0 {
 		p = say(p, " The best was first at an edge, and more values were tried, for "+strings.Join(widened, ", ")+".")
 	}

@@ -90,6 +90,15 @@ func TestBadTexts(t *testing.T) {
 			}
 		})
 	}
+	t.Run("labels", func(t *testing.T) { // which may be meant
+		write(t, "reviews.tsv", strings.Repeat("good\tI like it\nbad\tI do not\n", 300))
+		const what = "reviews.tsv is a file of labels (label TAB text), not of text; take the second column: cut -f2 reviews.tsv"
+		r := refrain(t, nil, "", "train", "reviews.tsv", "--steps", "2", "--nhid", "8", "--dry-run")
+		if r.status != 0 || !strings.Contains(r.err, "warning: "+what+"; learning all of it\n") {
+			t.Errorf("train: %+v", r)
+		}
+		fails(t, refrain(t, nil, "", "compare", "reviews.tsv", "-q"), 1, what, "")
+	})
 	t.Run("folder that holds empty and binary files too", func(t *testing.T) {
 		remove(t, "cut.txt.gz") // which is an error there too
 		r := refrain(t, nil, "", "train", ".", "--steps", "2", "--dry-run", "-q")

@@ -45,6 +45,7 @@ var peerNames = map[string]string{
 	"early-stopping": "patience", "early-stop": "patience", "num-threads": "threads", "nthreads": "threads", "jobs": "threads", "workers": "threads", "num-workers": "threads", "t": "threads",
 	"dtype": "precision", "fp16": "precision", "bf16": "precision", "amp": "precision", "preset": "recipe", "budget": "time", "duration": "time", "max-time": "time", "timeout": "time",
 	"tokeniser": "tokenizer", "level": "tokenizer", "vocab": "vocab-size", "vocabulary-size": "vocab-size", "max-vocab": "vocab-size",
+	"max-features": "vocab-size", "oov-token": "oov", "padding": "pad", "truncating": "truncate",
 	"min-freq": "min-count", "min-frequency": "min-count", "lowercase": "lower", "lower-case": "lower", "normalise": "normalize", "nonorm": "normalize",
 	"random-seed": "seed", "manual-seed": "seed", "rng-seed": "seed", "averaging": "average", "ema": "average", "asgd": "average",
 	"temp": "temperature", "max-new-tokens": "max-tokens", "n-predict": "max-tokens", "n": "max-tokens", "length": "max-tokens", "num-tokens": "max-tokens",
@@ -55,6 +56,9 @@ var peerNames = map[string]string{
 	"lambda": "mix-weight", "interpolation-weight": "mix-weight", "mix-lambda": "mix-weight", "interpolate": "mix", "lm": "arpa",
 	"no-color": "color", "no-colour": "color", "colour": "color", "silent": "quiet",
 }
+
+// otherNames maps a flag of one verb to what another calls the same.
+var otherNames = map[string]string{"vocab-size": "num-words", "num-words": "vocab-size"}
 
 const lastTenth = "the last 10 % of a text validates, or --valid FILE"
 
@@ -95,8 +99,10 @@ func flagHint(cmd *cobra.Command, name string) string {
 	if has(name) {
 		return "did you mean --" + name + "?"
 	}
-	if peer := peerNames[name]; peer != "" && has(peer) {
-		return "did you mean --" + peer + "?"
+	for _, peer := range []string{peerNames[name], otherNames[name], otherNames[peerNames[name]]} {
+		if peer != "" && has(peer) {
+			return "did you mean --" + peer + "?"
+		}
 	}
 	if advice := noCounterpart[name]; advice != "" {
 		return advice

@@ -42,6 +42,9 @@ func TestTokenizeKeras(t *testing.T) {
 	}{
 		{"model --oov x", "--oov goes with --keras", 2},
 		{"--keras --ids " + text, "leave out --ids", 2},
+		{"--keras --vocab-size 9 " + text, "did you mean --num-words?", 2},
+		{"--keras --max_vocab 9 " + text, "did you mean --num-words?", 2},
+		{"--keras --oov_token x " + text, "did you mean --oov?", 2},
 		{"--keras --pad left " + text, "pre or post", 2},
 		{"--keras --matrix counts " + text, "binary, count, freq, tfidf", 2},
 		{"--keras --from " + saved + " --oov x " + text, "leave out --oov", 2},
