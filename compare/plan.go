@@ -41,7 +41,7 @@ func (c *Comparison) plan(ctx context.Context) error {
 		return err
 	}
 	p.chooseMeasures()
-	if err := p.checkDisk(c.dir); err != nil {
+	if err := c.checkDisk(ctx); err != nil {
 		return err
 	}
 	p.Fitted = p.Settings.Time == 0
@@ -349,14 +349,27 @@ func (c *Comparison) settle(ctx context.Context) error {
 }
 
 // checkDisk refuses a comparison that the disk has no room for: every final run
-// leaves its best weights, those of halfway, and a checkpoint of three times as much.
-func (p Protocol) checkDisk(dir string) error {
+// leaves its best weights, those of halfway, and a checkpoint of three times as much;
+// counting wants what it wants for a likely order.
+func (c *Comparison) checkDisk(ctx context.Context) error {
+	p, dir := c.protocol, c.dir
 	free, err := checkpoint.FreeSpace(dir)
 	if err != nil {
 		return nil // not known here; a full disk is reported when it happens
 	}
 	need, largest := int64(1e6), int64(0)
 	for _, e := range p.Entries {
+		if e.counted() {
+			order := e.Settings.Order
+			if order == 0 {
+				order = firstOrder(p.Text.Tokenizer) + likelyMore
+			}
+			plan, err := c.dryRun(ctx, orderSettings(e, float64(order)))
+			if err != nil {
+				return fmt.Errorf("%s: %w", e.Kind, err)
+			}
+			largest = max(largest, plan.Disk())
+		}
 		need += int64(len(p.Seeds)) * e.Params * 4 * 5
 		largest = max(largest, e.Params*4*3)
 	}
@@ -365,6 +378,9 @@ func (p Protocol) checkDisk(dir string) error {
 	}
 	return nil
 }
+
+// likelyMore is by how much the order that is chosen often exceeds the first tried.
+const likelyMore = 3
 
 func (c *Comparison) writePlan() error {
 	return writeJSON(c.dir, planFile, c.protocol)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/refrain-lm/refrain/checkpoint"
 	"github.com/refrain-lm/refrain/lm"
+	"github.com/refrain-lm/refrain/ngram"
 	"github.com/refrain-lm/refrain/train"
 )
 
@@ -235,7 +236,7 @@ func (c *Comparison) tidy(r run) error {
 	if err != nil {
 		return fmt.Errorf("compare: %w", err)
 	}
-	for _, path := range append(checkpoints, filepath.Join(dir, lm.WeightsFile)) {
+	for _, path := range append(checkpoints, filepath.Join(dir, lm.WeightsFile), filepath.Join(dir, ngram.WeightsFile)) {
 		if err := os.RemoveAll(path); err != nil {
 			return fmt.Errorf("compare: %w", err)
 		}
