@@ -32,14 +32,3 @@ func (m *Model) WithoutDropout() *Model {
 	}
 	return out
 }
-
-// Top is h [H] of the top recurrent layer after the last token: the stepper's own
-// memory, not to be changed.
-func (s *Stepper) Top() []float32 {
-	state := s.batch.whole
-	for i := len(state.parts) - 1; ; i-- {
-		if len(state.widths[i]) > 0 {
-			return state.parts[i][0]
-		}
-	}
-}

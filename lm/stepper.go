@@ -33,6 +33,17 @@ func (s *Stepper) StateBytes() int {
 	return n
 }
 
+// Top is h [H] of the top recurrent layer after the last token: the stepper's own
+// memory, not to be changed.
+func (s *Stepper) Top() []float32 {
+	state := s.batch.whole
+	for i := len(state.parts) - 1; ; i-- {
+		if len(state.widths[i]) > 0 {
+			return state.parts[i][0]
+		}
+	}
+}
+
 // CopyState makes s continue where o stands. Both must be steppers of one model.
 func (s *Stepper) CopyState(o *Stepper) {
 	if s.batch.m != o.batch.m {

@@ -231,8 +231,8 @@ func (l *Attention) gather(t *Tape, unit int, qkv []float32, s State, q, k, v []
 	lane, head := unit/l.heads, unit%l.heads
 	keys, values, seen := at(s[0], unit, d*c), at(s[1], unit, c*d), int(s[2][lane])
 	past := t.attention.past[lane]
-	old, n := (seen-past)%c, 0
-	n = min(past, c-old) // from place old on, the others from place 0
+	old := (seen - past) % c
+	n := min(past, c-old) // from place old on, the others from place 0
 	for i := range d {
 		ring, row := at(keys, i, c), k[i*e+c-1-past:]
 		copy(row[:n], ring[old:])
