@@ -127,8 +127,13 @@ func (a *app) bench(threads int, cells []string, shapes []benchShape, asJSON boo
 
 func (a *app) benchMachine(r benchReport) error {
 	giga := func(p speed.Peak) string { return fmt.Sprintf("%6.1f  %6.1f", p.One/1e9, p.All/1e9) }
+	threads := fmt.Sprintf("1 thread  %d", r.Threads)
+	if r.Threads == 1 {
+		giga = func(p speed.Peak) string { return fmt.Sprintf("%6.1f", p.All/1e9) }
+		threads = "1 thread"
+	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\nkernels %s\n\n%-22s  1 thread  %d\n", r.CPU, r.Kernels, "", r.Threads)
+	fmt.Fprintf(&b, "%s\nkernels %s\n\n%-22s  %s\n", r.CPU, r.Kernels, "", threads)
 	fmt.Fprintf(&b, "multiply-add, GFLOP/s    %s\n", giga(r.FMA))
 	if r.BFloat16.All > 0 {
 		fmt.Fprintf(&b, "the same in bfloat16     %s\n", giga(r.BFloat16))
