@@ -58,6 +58,9 @@ func ReadLineStats(dir string) (LineStats, error) {
 	path := filepath.Join(dir, LineStatsFile)
 	raw, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat(filepath.Join(dir, PlanFile)); err != nil { // of an ARPA file, or saved by a program
+			return LineStats{}, fmt.Errorf("%s has no %s, which a run of train leaves: how rare a line is cannot be told", dir, LineStatsFile)
+		}
 		return LineStats{}, fmt.Errorf("%s has no %s: its run did not finish; go on with: refrain train --resume %s", dir, LineStatsFile, dir)
 	}
 	if err != nil {

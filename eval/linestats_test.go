@@ -72,8 +72,14 @@ func TestRarer(t *testing.T) {
 func TestReadLineStats(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, eval.LineStatsFile)
+	if _, err := eval.ReadLineStats(dir); err == nil || strings.Contains(err.Error(), "--resume") {
+		t.Errorf("no file in a folder of no run: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, eval.PlanFile), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := eval.ReadLineStats(dir); err == nil || !strings.Contains(err.Error(), "--resume") {
-		t.Errorf("no file: %v", err)
+		t.Errorf("no file after a run: %v", err)
 	}
 	for _, n := range []int{0, 1, 10, 1000, 3000} {
 		want := eval.NewLineStats(values(n))

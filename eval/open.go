@@ -16,7 +16,8 @@ import (
 // Files of a model folder, beside those that lm and ngram name.
 const (
 	TokenizerFile = "tokenizer.json"
-	IDsFile       = "data.ids" // the encoded text of the model's run
+	IDsFile       = "data.ids"  // the encoded text of the model's run
+	PlanFile      = "plan.json" // what that run does, and how it is resumed
 )
 
 // Model is an opened model folder.
@@ -83,6 +84,9 @@ func readKind(dir string) (string, error) {
 	case errors.Is(err, os.ErrNotExist):
 		if _, derr := os.Stat(dir); derr != nil {
 			return "", fmt.Errorf("no folder %s; train makes one: refrain train FILE", dir)
+		}
+		if models, _ := filepath.Glob(filepath.Join(dir, "*", lm.ConfigFile)); len(models) > 0 {
+			return "", fmt.Errorf("%s is a folder of models: take one, such as %s", dir, filepath.Dir(models[0]))
 		}
 		return "", fmt.Errorf("%s is no finished model folder: it has no %s", dir, lm.ConfigFile)
 	case err != nil:

@@ -68,6 +68,13 @@ func TestOpenRefuses(t *testing.T) {
 	}{
 		{"no folder", remove(""), []string{"no folder", "refrain train"}},
 		{"no config", remove(lm.ConfigFile), []string{"no finished model folder", lm.ConfigFile}},
+		{"a folder of models", func(t *testing.T, dir string) {
+			remove(lm.ConfigFile)(t, dir)
+			if err := os.Mkdir(filepath.Join(dir, "lstm-1"), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			put(filepath.Join("lstm-1", lm.ConfigFile), "{}")(t, dir)
+		}, []string{"folder of models", "lstm-1"}},
 		{"empty config", put(lm.ConfigFile, ""), []string{lm.ConfigFile, "damaged"}},
 		{"cut config", put(lm.ConfigFile, `{"version": 1, "ki`), []string{lm.ConfigFile, "damaged"}},
 		{"config of something else", put(lm.ConfigFile, `{"hidden_size": 768}`), []string{"kind"}},

@@ -16,7 +16,7 @@ import (
 
 // Files of a run's folder; lm and eval name the others.
 const (
-	planFile = "plan.json"
+	planFile = eval.PlanFile
 	idsFile  = eval.IDsFile
 	cardFile = "README.md"
 

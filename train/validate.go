@@ -159,7 +159,7 @@ var peerValues = map[string]string{
 	"reduce-lr-on-plateau": "plateau", "reducelronplateau": "plateau",
 	"layernorm": "layer", "layer-norm": "layer", "batchnorm": "batch", "batch-norm": "batch",
 	"n-gram": "ngram", "kneser-ney": "ngram", "kn": "ngram", "kenlm": "ngram", "arpa": "ngram", "unigram": "ngram", "bigram": "ngram", "trigram": "ngram",
-	"fp32": "float32", "float": "float32", "f32": "float32", "torch": "pytorch", "tensorflow": "keras",
+	"fp32": "float32", "float": "float32", "f32": "float32", "bf16": "bfloat16", "torch": "pytorch", "tensorflow": "keras",
 	"glorot": "keras", "xavier": "keras", "orthogonal": "keras",
 }
 

@@ -328,6 +328,7 @@ func TestMisspeltValues(t *testing.T) {
 		{"--schedule ReduceLROnPlateau", "did you mean plateau?"},
 		{"--normalize nfkc", "did you mean NFKC?"},
 		{"--precision fp32", "did you mean float32?"},
+		{"--precision bf16", "did you mean bfloat16?"},
 		{"--init torch", "did you mean pytorch?"},
 		{"--init glorot", "did you mean keras?"},
 		{"--cell transformer", "--cell transformer: takes rnn, lstm, lstm-nog, gru"},
