@@ -230,7 +230,11 @@ func (j *Job) planSteps(ctx context.Context, in Input, on func(Event)) error {
 func (j *Job) checkLengths() error {
 	p, s := j.plan, j.plan.Settings
 	unit := j.tok.Unit()
-	if need := int64(s.BatchSize)*int64(s.BPTT) + int64(s.BatchSize); p.Data.Train.Tokens < need {
+	need := int64(s.BatchSize) * int64(s.BPTT+1)
+	if s.Offset {
+		need += int64(s.BPTT) - 1 // which a pass that begins late gives up
+	}
+	if p.Data.Train.Tokens < need {
 		smaller := ""
 		if p.Data.Train.Tokens > 8 {
 			smaller = ", or --bptt 8 --batch-size 1"

@@ -47,6 +47,7 @@ func TestBadTexts(t *testing.T) {
 	write(t, "letter.txt", "x")
 	write(t, "song.txt", smallText())
 	write(t, "little.txt", "short\n")
+	write(t, "short.txt", smallText()[:600])
 	var words strings.Builder
 	for i := range 20000 {
 		fmt.Fprintf(&words, "word%d\n", i)
@@ -78,6 +79,7 @@ func TestBadTexts(t *testing.T) {
 		{"validation shorter than a window", "train song.txt --valid little.txt --steps 5", "the validation part is 6 chars, a window is", "--bptt"},
 		{"a letter to validate n-grams on", "train song.txt --valid letter.txt --model ngram", "the validation part has fewer than two chars", "--valid FILE"},
 		{"text shorter than a step", "train song.txt --bptt 5000 --batch-size 50 --steps 5", "the training text is", "--batch-size 1"},
+		{"text that a random offset makes shorter than a step", "train short.txt --bptt 32 --batch-size 16 --steps 1", "the training text is", "give more text"},
 		{"vocabulary too large for memory", "train words.txt --tokenizer word --emsize 1000000 --steps 5", "LSTM ", "this machine has"},
 		{"layers too large for memory", "train song.txt --nhid 500000 --steps 5", "LSTM ", "this machine has"},
 		{"layers too large for memory, before they are timed", "train song.txt --nhid 500000 --time 5s", "LSTM ", "this machine has"},
