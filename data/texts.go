@@ -6,8 +6,8 @@ import (
 )
 
 // Texts reads sources whole, as documents: every line without its end, or with
-// whole every source, its line ends "\n". It is for what is kept in memory anyway; a text of any size
-// goes through [Chunks].
+// whole every source, its line ends "\n". It is for what is kept in memory anyway;
+// a text of any size goes through [Chunks].
 func Texts(src []Source, whole bool) ([]string, error) {
 	var docs []string
 	for i := range src {

@@ -2,8 +2,7 @@
 // time budget, validation, checkpoints, resuming.
 //
 // [Run] is the loop, on a model and a [Feed] of windows (data.Stream,
-// data.Documents), with everything in
-// memory unless told otherwise:
+// data.Documents), with everything in memory unless told otherwise:
 //
 //	report, err := train.Run(ctx, model, stream, train.Options{Steps: 1000, Valid: valid})
 //
@@ -31,9 +30,9 @@
 // run say what was decided:
 //
 //  1. Batch and window: 16 lanes of 32 characters, or 32 of 64 where layers
-//     have 384 units or more; 32 lanes of 35 words; 16 of 64
-//     tokens for a transformer; halved until the text has a few steps to
-//     offer. Many small steps learn more in a short time than few large ones.
+//     have 384 units or more; 32 lanes of 35 words; 16 of 64 tokens for a
+//     transformer; halved until the text has a few steps to offer. Many small
+//     steps learn more in a short time than few large ones.
 //  2. Speed, for a budget in time: one layer of 256 units is trained for a
 //     sixtieth of the time, 2 s at most. The fastest third of its steps counts, so
 //     that a burst of other work does not shrink the plan.
@@ -45,11 +44,12 @@
 //     gives --model ffn its width; its order is 5 for words, 12 for characters.
 //     A transformer spreads as many weights over four layers, with heads of about
 //     32 units, 4·units after attention and a context of 128 tokens.
-//  4. Learning: Adam at 0.004·√(256/units), a quarter of it for rnn and a third of it
-//     for a transformer, warmed up over 3 % of the run (a transformer 10 %) and cooled down to zero over its last 60 %; gradients clipped to
-//     norm 1; the more passes over the text, the more dropout of outputs, between
-//     layers and of recurrent weights: none up to 6 passes, then 0.2 more for every doubling,
-//     0.5 at most.
+//  4. Learning: Adam at 0.004·√(256/units), a quarter of it for rnn and a third of
+//     it for a transformer, warmed up over 3 % of the run (a transformer 10 %) and
+//     cooled down to zero over its last 60 %; gradients clipped to norm 1; the more
+//     passes over the text, the more dropout of outputs, between layers and of
+//     recurrent weights: none up to 6 passes, then 0.2 more for every doubling, 0.5
+//     at most.
 //  5. Steps: the chosen model is timed for a thirtieth of the time, 4 s at most; 95 %
 //     of what is left, less a reserve for the work after training, goes into
 //     steps.
@@ -82,7 +82,7 @@
 // # Sources
 //
 // Truncated backpropagation through time follows Williams and Peng (1990), states
-// zeroed at random Melis, Dyer and Blunsom (2018);
-// what is dropped out, clipped, scheduled and averaged is in packages nn and
-// optim, published settings are in [Recipe].
+// zeroed at random Melis, Dyer and Blunsom (2018); what is dropped out, clipped,
+// scheduled and averaged is in packages nn and optim, published settings are in
+// [Recipe].
 package train
