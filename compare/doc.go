@@ -33,7 +33,9 @@
 // The text is cut into 80 % to train, 10 % to validate and 10 % to test, in that
 // order and at line ends. The learning rate and each run's checkpoint see the
 // validation part only; each final model meets the test part once, as one stream
-// whose first token is given. One tokenizer is learnt, on the training part.
+// whose first token is given. A Transformer carries its keys as others their state, and
+// is not cut into windows with a stride, of which some tokens would see half only. One
+// tokenizer is learnt, on the training part.
 //
 // Equal parameters: all trainable scalars of the reference, an LSTM of the given
 // width, tied weights counted once. Vocabulary, embedding width and depth are kept;

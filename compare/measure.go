@@ -120,7 +120,7 @@ func (c *Comparison) shell(t testPart) Result {
 	tokens, _ := p.tokens()
 	res.Plan = Plan{
 		Equal: p.Settings.Equal, Tokens: tokens, Parameters: p.Parameters, Reference: p.Reference,
-		Seeds: p.Seeds, SearchSeed: p.SearchSeed, Gentle: Gentle, Layers: s.Layers, Embedding: s.EmSize, Tied: s.Tied, Window: s.BPTT, Batch: s.BatchSize,
+		Seeds: p.Seeds, SearchSeed: p.SearchSeed, Validated: p.ValidTokens, Gentle: Gentle, Layers: s.Layers, Embedding: s.EmSize, Tied: s.Tied, Window: s.BPTT, Batch: s.BatchSize,
 		Optimizer: s.Optimizer, Clip: s.Clip, Dropout: s.Dropout, Warmup: warmup, Cooldown: cooldown,
 	}
 	if p.Settings.Equal == "time" {

@@ -65,6 +65,7 @@ type Plan struct {
 	Reference  string   `json:"reference,omitempty"` // the reference's name
 	Seeds      []uint64 `json:"seeds"`               // of the final runs, S of them
 	SearchSeed uint64   `json:"search_seed"`         // of the learning rates' search; none of Seeds
+	Validated  int64    `json:"validated"`           // tokens that each mark of a curve is measured on
 	Gentle     float64  `json:"gentle"`              // nats a token: of the learning rates within it of the lowest loss the smallest is chosen
 	Layers     int      `json:"layers"`
 	Embedding  int      `json:"embedding"` // width
@@ -103,7 +104,7 @@ type Model struct {
 	Name   string `json:"name"` // as the page calls it, unique: "LSTM", "4-gram"
 	Kind   string `json:"kind"`
 	Size   Size   `json:"size"`
-	Scores string `json:"scores"`          // context when scoring: "state carried", "windows of 64, stride 32", "4 tokens"
+	Scores string `json:"scores"`          // context when scoring: "state carried", "128 tokens a layer, carried", "4 tokens"
 	Reach  int    `json:"reach,omitempty"` // tokens it can see at all: n−1, T; 0: no limit
 
 	Search *Search `json:"search,omitempty"` // nil: nothing was chosen

@@ -75,7 +75,7 @@ func (p *Protocol) chooseMeasures() {
 	p.Marks, p.ValidTokens = p.validations(n, cardMeasures)
 	p.SearchValid = p.validTokens(search*p.TokensPerStep(), 1)
 	p.TestTokens = max(n*2/5, p.fewestTest())
-	p.Targets = int(min(2000, max(n/1000, 40)))
+	p.Targets = int(min(2000, max(n/1000, 100)))
 	p.GradientTargets = int(min(96, max(n/1000, 32)))
 }
 

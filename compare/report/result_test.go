@@ -39,7 +39,7 @@ func plausible(n int) compare.Result {
 			Train: compare.Part{Bytes: 892_000, Tokens: 892_000}, Valid: compare.Part{From: 892_000, Bytes: 111_000, Tokens: 111_000},
 			Test:   compare.Part{From: 1_003_000, Bytes: blocks * blockSize, Tokens: blocks * blockSize},
 			Blocks: compare.Blocks{Size: blockSize}},
-		Plan: compare.Plan{Equal: "tokens", Budget: "10m", Tokens: perRun, Parameters: 426_349, Reference: "LSTM", Seeds: []uint64{1, 2, 3}, SearchSeed: 4, Gentle: compare.Gentle,
+		Plan: compare.Plan{Equal: "tokens", Budget: "10m", Tokens: perRun, Parameters: 426_349, Reference: "LSTM", Seeds: []uint64{1, 2, 3}, SearchSeed: 4, Validated: 24_576, Gentle: compare.Gentle,
 			Layers: 1, Embedding: 64, Window: 64, Batch: 32, Optimizer: "Adam", Clip: 1, Dropout: 0, Warmup: 0.02, Cooldown: 0.2},
 		Machine:        &compare.Machine{CPU: "AMD EPYC 9R45", Kernels: "AVX-512", Threads: 2, System: "linux/amd64"},
 		Floors:         []compare.Floor{{Name: "unigram", TestLoss: 3.319, Accuracy: 0.152}, {Name: "uniform", TestLoss: math.Log(65), Accuracy: compare.Number(1.0 / 65)}},

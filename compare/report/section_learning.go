@@ -92,7 +92,9 @@ func (b *builder) curves(t *table, m compare.Model, curve []compare.Mark) (token
 
 func (b *builder) learningSays() prose {
 	f := b.doc.Findings
-	p := say("Thick lines are means over the runs, thin ones single runs; nothing is smoothed. A point in the middle is not a finished run, since its rate has not cooled.")
+	validated := b.doc.Result.Plan.Validated
+	p := say("Each point is a validation on ", number("result.plan.validated", float64(validated), count(validated)),
+		" tokens. Thick lines are means over the runs, thin ones single runs; nothing is smoothed. A point in the middle is not a finished run, since its rate has not cooled.")
 	first := -1
 	for i, r := range f.Reached {
 		if r.Tokens >= 0 && (first < 0 || r.Tokens < f.Reached[first].Tokens) {

@@ -57,6 +57,10 @@ func (b *builder) context() section {
 	return s
 }
 
+// manyTargets is how many tokens tell a context within a hundredth of a nat: the
+// losses of one token with and without what is far away differ by some 0.3 nats.
+const manyTargets = 1000
+
 func (b *builder) contextSays() prose {
 	r := b.doc.Result
 	p := say("The same ", number("result.context_targets", float64(r.ContextTargets), count(int64(r.ContextTargets))),
@@ -71,6 +75,9 @@ func (b *builder) contextSays() prose {
 		}
 	}
 	p = say(p, list(items), ".")
+	if r.ContextTargets < manyTargets {
+		p = say(p, " On so few tokens these lengths are rough.")
+	}
 	if len(checks) > 0 {
 		p = say(p, " As a check: ", list(checks), ".")
 	}

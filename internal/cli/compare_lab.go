@@ -133,6 +133,9 @@ func (a *app) lab(cmd *cobra.Command, args []string, o compareFlags) (err error)
 	} else if exists(r.dir) {
 		return fmt.Errorf("%s exists already; nothing is overwritten: take another name for --out", quotePath(r.dir))
 	}
+	if err := r.checkDisk(); err != nil {
+		return err
+	}
 	res, err := r.train(ctx)
 	if err != nil {
 		r.live.close()
@@ -144,6 +147,19 @@ func (a *app) lab(cmd *cobra.Command, args []string, o compareFlags) (err error)
 		return err
 	}
 	return r.done(res)
+}
+
+// labDisk is more than the page, its figures and its numbers take.
+const labDisk = 6_000_000
+
+// checkDisk refuses before the work what could not be written after it: a lab keeps
+// nothing else.
+func (r *labRun) checkDisk() error {
+	free, err := checkpoint.FreeSpace(filepath.Dir(r.dir))
+	if err != nil || free >= labDisk {
+		return nil // not known here, or enough
+	}
+	return fmt.Errorf("the page needs %d MB of disk in %s, which has %d MB free: free some, or take another --out", labDisk/1_000_000, quotePath(filepath.Dir(r.dir)), free/1_000_000)
 }
 
 // settings gathers what flags say.
