@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/refrain-lm/refrain/checkpoint"
 	"github.com/refrain-lm/refrain/compare/lab"
 	"github.com/refrain-lm/refrain/compare/report"
 	"github.com/refrain-lm/refrain/data"
