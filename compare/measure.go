@@ -100,7 +100,7 @@ func (m *measuring) open() error {
 	if m.test, err = readTest(m.c.dir, tok, m.c.protocol.TestTokens); err != nil {
 		return err
 	}
-	if m.ids, err = data.OpenIDs(filepath.Join(dir, "data.ids")); err != nil {
+	if m.ids, err = data.OpenIDs(filepath.Join(dir, eval.IDsFile)); err != nil {
 		return err
 	}
 	if m.tokens, err = countTokens(m.ids.Train(), tok.Size()); err != nil {

@@ -29,7 +29,7 @@ def steps(args):
             peers = apart(ours, theirs)
             seed, step = (int(i) + 1 for i in np.unravel_index(peers.argmax(), peers.shape))
             out.append(f"| {form} | {cell} | {peers.max():.1e} | {seed}, {step} | {(peers > BOUND).sum()} of {peers.size} | ")
-            if form not in args.float64.split(","):
+            if form not in args.float64.split(",") and peers.max() <= BOUND:
                 out[-1] += "| |"
                 print(out[-1], flush=True)
                 continue

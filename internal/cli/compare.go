@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/refrain-lm/refrain/compare"
 	"github.com/refrain-lm/refrain/compare/report"
@@ -38,43 +39,8 @@ func (a *app) compareCommand() *cobra.Command {
 	var article articleFlags
 	cmd := &cobra.Command{Use: "compare [FILE|DIR|-]...", Short: "several models on equal terms", Args: cobra.ArbitraryArgs}
 	f := cmd.Flags()
-	f.StringSliceVar(&o.Models, "models", nil, "of "+strings.Join(compare.Kinds(), ", ")+", and mixtures such as lstm+ngram: `LIST`")
-	f.DurationVar(&o.Time, "time", 0, "budget `D` for everything: 10m, 2h")
-	f.Int64Var(&o.Tokens, "tokens", 0, "`N` tokens a run instead: nothing is measured, same bytes each time")
-	f.StringVar(&o.Equal, "equal", "tokens", "what `W`: every run reads equal tokens, or trains for equal time")
-	f.IntVar(&o.Seeds, "seeds", 3, "`N` runs a model")
-	f.StringVar(&o.out, "out", "", "`DIR` to make, never overwritten")
-	f.StringVar(&o.resume, "resume", "", "go on with the comparison, or article, in `DIR`")
-	f.StringArrayVar(&o.valid, "valid", nil, "text `FILE` to validate on")
-	f.StringArrayVar(&o.test, "test", nil, "text `FILE` to test on")
-	f.Int64Var(&o.SearchTokens, "search-tokens", 0, "`N` tokens a run of the learning rates' search")
-	f.StringVar(&o.Prompt, "prompt", "", "what all models continue")
-	f.StringVar(&o.Sentence, "sentence", "", "what is shown token by token")
-	f.BoolVar(&o.timings, "timings", true, "measure and show times")
-	f.BoolVar(&o.dryRun, "dry-run", false, "stop after the plan")
-	f.BoolVar(&o.json, "json", false, "events as JSON lines; the last has the folder")
-	groups := []flagGroup{
-		{title: "First", names: []string{"models", "time", "tokens", "out", "equal", "seeds"}},
-		{title: "Text", names: []string{"valid", "test"}, brief: true},
-		{title: "Model", brief: true}, {title: "Learning", brief: true},
-		{title: "Running", names: []string{"search-tokens", "prompt", "sentence", "timings", "resume", "dry-run", "json"}, brief: true},
-	}
-	groups = append(groups, article.add(f), addLabFlags(f, &o.lab))
-	shared := map[string]bool{}
-	for _, name := range compare.SharedFlags() {
-		shared[name] = true
-	}
-	for _, s := range train.Flags() {
-		if !shared[s.Name] {
-			continue
-		}
-		flag := f.VarPF(&settingValue{flag: s, text: s.Default}, s.Name, "", s.Usage)
-		if s.Boolean() {
-			flag.NoOptDefVal = "true"
-		}
-		i := map[string]int{"Text": 1, "Model": 2, "Learning": 3, "Running": 4}[s.Group]
-		groups[i].names = append(groups[i].names, s.Name)
-	}
+	groups := append(o.add(f), article.add(f), addLabFlags(f, &o.lab))
+	addShared(f, groups)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if err := article.check(cmd); err != nil {
 			return err
@@ -103,6 +69,51 @@ func (a *app) compareCommand() *cobra.Command {
 			"Each in full: refrain compare --help --all, or man refrain-compare"},
 	}, defaults)
 	return cmd
+}
+
+// add declares compare's own flags and returns the groups that help shows them in.
+func (o *compareFlags) add(f *pflag.FlagSet) []flagGroup {
+	f.StringSliceVar(&o.Models, "models", nil, "of "+strings.Join(compare.Kinds(), ", ")+", and mixtures such as lstm+ngram: `LIST`")
+	f.DurationVar(&o.Time, "time", 0, "budget `D` for everything: 10m, 2h")
+	f.Int64Var(&o.Tokens, "tokens", 0, "`N` tokens a run instead: nothing is measured, same bytes each time")
+	f.StringVar(&o.Equal, "equal", "tokens", "what `W`: every run reads equal tokens, or trains for equal time")
+	f.IntVar(&o.Seeds, "seeds", 3, "`N` runs a model")
+	f.StringVar(&o.out, "out", "", "`DIR` to make, never overwritten")
+	f.StringVar(&o.resume, "resume", "", "go on with the comparison, or article, in `DIR`")
+	f.StringArrayVar(&o.valid, "valid", nil, "text `FILE` to validate on")
+	f.StringArrayVar(&o.test, "test", nil, "text `FILE` to test on")
+	f.Int64Var(&o.SearchTokens, "search-tokens", 0, "`N` tokens a run of the learning rates' search")
+	f.StringVar(&o.Prompt, "prompt", "", "what all models continue")
+	f.StringVar(&o.Sentence, "sentence", "", "what is shown token by token")
+	f.BoolVar(&o.timings, "timings", true, "measure and show times")
+	f.BoolVar(&o.dryRun, "dry-run", false, "stop after the plan")
+	f.BoolVar(&o.json, "json", false, "events as JSON lines; the last has the folder")
+	return []flagGroup{
+		{title: "First", names: []string{"models", "time", "tokens", "out", "equal", "seeds"}},
+		{title: "Text", names: []string{"valid", "test"}, brief: true},
+		{title: "Model", brief: true}, {title: "Learning", brief: true},
+		{title: "Running", names: []string{"search-tokens", "prompt", "sentence", "timings", "resume", "dry-run", "json"}, brief: true},
+	}
+}
+
+// addShared declares the settings of train that all models share, each in the group of
+// its own there.
+func addShared(f *pflag.FlagSet, groups []flagGroup) {
+	shared := map[string]bool{}
+	for _, name := range compare.SharedFlags() {
+		shared[name] = true
+	}
+	for _, s := range train.Flags() {
+		if !shared[s.Name] {
+			continue
+		}
+		flag := f.VarPF(&settingValue{flag: s, text: s.Default}, s.Name, "", s.Usage)
+		if s.Boolean() {
+			flag.NoOptDefVal = "true"
+		}
+		i := map[string]int{"Text": 1, "Model": 2, "Learning": 3, "Running": 4}[s.Group]
+		groups[i].names = append(groups[i].names, s.Name)
+	}
 }
 
 // compareRun is one compare command under way.
