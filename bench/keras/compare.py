@@ -207,6 +207,8 @@ def main():
     p.add_argument("what", choices=["tokens", "steps", "seeds", "speed"])
     p.add_argument("files", nargs="+")
     args = p.parse_args()
+    if args.what == "seeds" and args.seeds < 2:
+        p.error("seeds: an interval needs --seeds 2 or more")
     args.steps = args.steps or (20 if args.what == "speed" else 200)
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(1)
