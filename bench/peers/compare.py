@@ -202,7 +202,7 @@ def write(args, data, isa):
                       if f"{kind}|{name}|{cell}" in rows] for kind in report.GENERATION}
     if any(written.values()):
         report.replace_section(args.out, "peers-generation" + (f"-{isa}" if args.isa else ""),
-                               "\n".join(report.generation(made, written)))
+                               "\n".join(report.generation(isa, made, written)))
     print(f"written to {args.out}", file=sys.stderr)
 
 

@@ -52,9 +52,9 @@ def generated(name, cell, row):
     return "| " + " | ".join(cells) + " |"
 
 
-def generation(made, written):
+def generation(isa, made, written):
     """The section on writing a token at a time, with weights in float32 and in int8."""
-    body = ["## A token at a time against peers", "", made, "",
+    body = [f"## A token at a time against peers: {isa} kernels", "", made, "",
             "Milliseconds a token of one greedy stream, smaller is better: medians, and the best token beside them; the contenders "
             "in turns in one run. Each side is the fastest by median of its ways: Refrain on 1 and 2 threads, PyTorch eager, "
             "TorchScript, explicit cells and torch.compile, each on 1 and 2 threads. Every token reads all weights but the "
