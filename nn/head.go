@@ -28,6 +28,7 @@ type Head struct {
 // its buffers are reused.
 type HeadTape struct {
 	logits []float32 // [chunk,V], then their gradient
+	wanted []float32 // [chunk]: the gradient of each target's logit, while it is left out of logits
 	loss   []float32 // [N]
 	dx     []float32 // [N,H]
 	own    Scratch   // where Mode has none
@@ -161,7 +162,7 @@ func (h *Head) chunks(m Mode, t *HeadTape, x []float32, want []int32, scale floa
 		h.w.packBack(m.Pool, &back.recurrent[0], 0, h.vocab)
 	}
 	rows := min(chunkRows(h.vocab), len(want))
-	t.logits = grow(t.logits, rows*h.vocab)
+	t.logits, t.wanted = grow(t.logits, rows*h.vocab), grow(t.wanted, rows)
 	for lo := 0; lo < len(want); lo += rows {
 		hi := min(lo+rows, len(want))
 		h.chunk(m, t, forward, back, x[lo*h.width:hi*h.width], lo, want[lo:hi], scale)
@@ -182,9 +183,25 @@ func (h *Head) chunk(m Mode, t *HeadTape, forward, back *packs, x []float32, lo 
 	if !m.Train {
 		return
 	}
-	dx := t.dx[lo*h.width : (lo+rows)*h.width]
-	kernel.Affine(m.Pool, dx, h.width, nil, logits, v, rows, &back.recurrent[0])
+	h.inputGrad(m, t.dx[lo*h.width:(lo+rows)*h.width], logits, t.wanted, want, &back.recurrent[0])
 	h.w.addProduct(m.Pool, logits, v, x, rows, h.b.grad())
+}
+
+// inputGrad computes dx = d·W for the gradients d [rows,V] of the logits, W packed.
+// That of the wanted logit is as large as all others of its row together: its part
+// comes last, so that the sum of the many small ones is not rounded to its size.
+func (h *Head) inputGrad(m Mode, dx, d, wanted []float32, want []int32, packed *kernel.Packed) {
+	for i, id := range want {
+		g := &d[i*h.vocab+int(id)]
+		wanted[i], *g = *g, 0
+	}
+	kernel.Affine(m.Pool, dx, h.width, nil, d, h.vocab, len(want), packed)
+	m.Pool.For(len(want), 16, func(i, j int) {
+		for ; i < j; i++ {
+			kernel.Axpy(at(dx, i, h.width), wanted[i], at(h.w.Value, int(want[i]), h.width))
+			d[i*h.vocab+int(want[i])] = wanted[i]
+		}
+	})
 }
 
 // InputGrad returns the gradient of x [N,H] that the last Loss in training has

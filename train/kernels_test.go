@@ -77,7 +77,7 @@ func TestOneHash(t *testing.T) {
 	if err := c.run(); err != nil {
 		t.Fatal(err)
 	}
-	const want = "5c21ddb5a70f02ded3900bbb16dad2da70833ca387b5962698a2c7eb203c0810"
+	const want = "83d520439e3ac560846659a981934d22c5cc517dc8ea13822f285419f3d8d99a"
 	weights, err := os.ReadFile(filepath.Join(out, "model.safetensors"))
 	if err != nil {
 		t.Fatal(err)
