@@ -17,7 +17,7 @@ TEXT ·bytes1x16(SB), NOSPLIT, $0-88
 loop:
 	VPBROADCASTD (CX), Y3
 	VPABSB       Y3, Y4
-	PREFETCHT0   1024(DX)
+	PREFETCHT0   8192(DX)
 	VMOVDQU      (DX), Y5
 	VPSIGNB      Y3, Y5, Y5
 	VPMADDUBSW   Y5, Y4, Y5
@@ -82,7 +82,7 @@ TEXT ·bytes1x32(SB), NOSPLIT, $0-88
 loop:
 	VPBROADCASTD (CX), Y5
 	VPABSB       Y5, Y6
-	PREFETCHT0   1024(DX)
+	PREFETCHT0   4096(DX)
 	VMOVDQU      (DX), Y7
 	VPSIGNB      Y5, Y7, Y7
 	VPMADDUBSW   Y7, Y6, Y7
@@ -93,7 +93,7 @@ loop:
 	VPMADDUBSW   Y7, Y6, Y7
 	VPMADDWD     Y4, Y7, Y7
 	VPADDD       Y7, Y1, Y1
-	PREFETCHT0   1024(DX)(BX*1)
+	PREFETCHT0   4096(DX)(BX*1)
 	VMOVDQU      (DX)(BX*1), Y7
 	VPSIGNB      Y5, Y7, Y7
 	VPMADDUBSW   Y7, Y6, Y7
@@ -163,7 +163,7 @@ TEXT ·bytes1x64(SB), NOSPLIT, $0-88
 loop:
 	VPBROADCASTD (CX), Y9
 	VPABSB       Y9, Y10
-	PREFETCHT0   1024(DX)
+	PREFETCHT0   2048(DX)
 	VMOVDQU      (DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -174,7 +174,7 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y1, Y1
-	PREFETCHT0   1024(DX)(BX*1)
+	PREFETCHT0   2048(DX)(BX*1)
 	VMOVDQU      (DX)(BX*1), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -185,7 +185,7 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y3, Y3
-	PREFETCHT0   1024(SI)
+	PREFETCHT0   2048(SI)
 	VMOVDQU      (SI), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -196,7 +196,7 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y5, Y5
-	PREFETCHT0   1024(SI)(BX*1)
+	PREFETCHT0   2048(SI)(BX*1)
 	VMOVDQU      (SI)(BX*1), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -267,7 +267,7 @@ loop:
 	RET
 
 // func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·bytes2x16(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
@@ -280,6 +280,7 @@ TEXT ·bytes2x16(SB), NOSPLIT, $0-88
 	VMOVUPS const00010001<>+0(SB), Y4
 
 loop:
+	PREFETCHT0   8192(BX)
 	VMOVDQU      (BX), Y8
 	VMOVDQU      32(BX), Y9
 	VPBROADCASTD (CX), Y5
@@ -347,7 +348,7 @@ loop:
 	RET
 
 // func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·bytes2x32(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
@@ -365,6 +366,7 @@ TEXT ·bytes2x32(SB), NOSPLIT, $0-88
 	VMOVUPS const00010001<>+0(SB), Y8
 
 loop:
+	PREFETCHT0   4096(BX)
 	VMOVDQU      (BX), Y12
 	VMOVDQU      32(BX), Y13
 	VPBROADCASTD (CX), Y9
@@ -387,6 +389,7 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y5, Y5
+	PREFETCHT0   4096(BX)(SI*1)
 	VMOVDQU      (BX)(SI*1), Y12
 	VMOVDQU      32(BX)(SI*1), Y13
 	VPBROADCASTD (CX), Y9
@@ -474,7 +477,7 @@ loop:
 	RET
 
 // func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·bytes3x16(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
@@ -489,6 +492,7 @@ TEXT ·bytes3x16(SB), NOSPLIT, $0-88
 	VMOVUPS const00010001<>+0(SB), Y6
 
 loop:
+	PREFETCHT0   8192(BX)
 	VMOVDQU      (BX), Y10
 	VMOVDQU      32(BX), Y11
 	VPBROADCASTD (CX), Y7
@@ -582,7 +586,7 @@ loop:
 	RET
 
 // func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX2
+// Requires: AVX, AVX2, MMX+
 TEXT ·bytes4x16(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
@@ -600,6 +604,7 @@ TEXT ·bytes4x16(SB), NOSPLIT, $0-88
 	VMOVUPS const00010001<>+0(SB), Y8
 
 loop:
+	PREFETCHT0   8192(SI)
 	VMOVDQU      (SI), Y12
 	VMOVDQU      32(SI), Y13
 	VPBROADCASTD (CX), Y9
@@ -1950,14 +1955,14 @@ TEXT ·half1x32(SB), NOSPLIT, $0-56
 
 loop:
 	VBROADCASTSS (CX), Y6
-	PREFETCHT0   2048(DX)
+	PREFETCHT0   4096(DX)
 	VMOVUPS      (DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y6, Y0
 	VMOVUPS      32(DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y6, Y1
-	PREFETCHT0   2048(DX)(BX*1)
+	PREFETCHT0   4096(DX)(BX*1)
 	VMOVUPS      (DX)(BX*1), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y6, Y2
@@ -1982,14 +1987,14 @@ last:
 	CMPQ         AX, $-1
 	JNE          store
 	VBROADCASTSS (CX), Y5
-	PREFETCHT0   2048(DX)
+	PREFETCHT0   4096(DX)
 	VMOVUPS      (DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y0
 	VMOVUPS      32(DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y1
-	PREFETCHT0   2048(DX)(BX*1)
+	PREFETCHT0   4096(DX)(BX*1)
 	VMOVUPS      (DX)(BX*1), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y2
@@ -2007,7 +2012,7 @@ store:
 	RET
 
 // func half2x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·half2x32(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
@@ -2034,6 +2039,7 @@ TEXT ·half2x32(SB), NOSPLIT, $0-56
 loop:
 	VBROADCASTSS (CX), Y10
 	VBROADCASTSS (CX)(DX*1), Y11
+	PREFETCHT0   4096(BX)
 	VMOVUPS      (BX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y0
@@ -2042,6 +2048,7 @@ loop:
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y1
 	VFMADD231PS  Y8, Y11, Y5
+	PREFETCHT0   4096(BX)(SI*1)
 	VMOVUPS      (BX)(SI*1), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y2
@@ -2074,6 +2081,7 @@ last:
 	JNE          store
 	VBROADCASTSS (CX), Y9
 	VBROADCASTSS (CX)(DX*1), Y10
+	PREFETCHT0   4096(BX)
 	VMOVUPS      (BX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y0
@@ -2082,6 +2090,7 @@ last:
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y1
 	VFMADD231PS  Y8, Y10, Y5
+	PREFETCHT0   4096(BX)(SI*1)
 	VMOVUPS      (BX)(SI*1), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y2
@@ -2123,7 +2132,7 @@ TEXT ·half1x16(SB), NOSPLIT, $0-56
 
 loop:
 	VBROADCASTSS (CX), Y4
-	PREFETCHT0   2048(DX)
+	PREFETCHT0   8192(DX)
 	VMOVUPS      (DX), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y2, Y4, Y0
@@ -2144,7 +2153,7 @@ last:
 	CMPQ         AX, $-1
 	JNE          store
 	VBROADCASTSS (CX), Y3
-	PREFETCHT0   2048(DX)
+	PREFETCHT0   8192(DX)
 	VMOVUPS      (DX), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VFMADD231PS  Y2, Y3, Y0
@@ -2160,7 +2169,7 @@ store:
 	RET
 
 // func half2x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·half2x16(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
@@ -2182,6 +2191,7 @@ TEXT ·half2x16(SB), NOSPLIT, $0-56
 loop:
 	VBROADCASTSS (CX), Y6
 	VBROADCASTSS (CX)(DX*1), Y7
+	PREFETCHT0   8192(BX)
 	VMOVUPS      (BX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y6, Y0
@@ -2208,6 +2218,7 @@ last:
 	JNE          store
 	VBROADCASTSS (CX), Y5
 	VBROADCASTSS (CX)(DX*1), Y6
+	PREFETCHT0   8192(BX)
 	VMOVUPS      (BX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y0
@@ -2228,7 +2239,7 @@ store:
 	RET
 
 // func half3x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·half3x16(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
@@ -2254,6 +2265,7 @@ loop:
 	VBROADCASTSS (CX), Y8
 	VBROADCASTSS (CX)(DX*1), Y9
 	VBROADCASTSS (CX)(DX*2), Y10
+	PREFETCHT0   8192(BX)
 	VMOVUPS      (BX), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VFMADD231PS  Y6, Y8, Y0
@@ -2286,6 +2298,7 @@ last:
 	VBROADCASTSS (CX), Y7
 	VBROADCASTSS (CX)(DX*1), Y8
 	VBROADCASTSS (CX)(DX*2), Y9
+	PREFETCHT0   8192(BX)
 	VMOVUPS      (BX), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VFMADD231PS  Y6, Y7, Y0
@@ -2311,7 +2324,7 @@ store:
 	RET
 
 // func half4x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX2, FMA3
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·half4x16(SB), NOSPLIT, $0-56
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
@@ -2342,6 +2355,7 @@ loop:
 	VBROADCASTSS (CX)(DX*1), Y11
 	VBROADCASTSS (CX)(DX*2), Y12
 	VBROADCASTSS (CX)(BX*1), Y13
+	PREFETCHT0   8192(SI)
 	VMOVUPS      (SI), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y0
@@ -2380,6 +2394,7 @@ last:
 	VBROADCASTSS (CX)(DX*1), Y10
 	VBROADCASTSS (CX)(DX*2), Y11
 	VBROADCASTSS (CX)(BX*1), Y12
+	PREFETCHT0   8192(SI)
 	VMOVUPS      (SI), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y0

@@ -107,7 +107,7 @@ func TestCompactSpecialValues(t *testing.T) {
 // compactShapes are around the cutoffs: rows of a tile, groups of panels, quads.
 var compactShapes = []struct{ m, n, k int }{
 	{1, 1, 1}, {1, 16, 3}, {1, 64, 4}, {1, 65, 5}, {1, 128, 33}, {1, 145, 31}, {1, 250, 64}, {2, 31, 7}, {2, 64, 9}, {2, 33, 40}, {3, 33, 4}, {3, 70, 12},
-	{4, 15, 5}, {4, 64, 66}, {5, 16, 4}, {7, 48, 20}, {8, 200, 33}, {9, 18, 1025}, {3, 10, 0}, {0, 10, 3}, {20, 50, 65},
+	{4, 15, 5}, {4, 64, 66}, {5, 16, 4}, {7, 48, 20}, {8, 200, 33}, {9, 18, 1025}, {3, 10, 0}, {0, 10, 3}, {20, 50, 65}, {32, 40, 7}, {33, 40, 7},
 }
 
 // TestCompactProducts: BFloat16 has the bits of float32 with the rounded weights;

@@ -11,7 +11,7 @@ var packedScratch = sync.Pool{New: func() any { return new(Packed) }}
 // the way: the bits are those of the same product in float32. Tiles of a few rows
 // read B as it is; more rows share panels that were widened for them.
 func gemmHalf(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int) {
-	const fewRows = 8
+	const fewRows = 32
 	p, size := p0, words(b.K)*2*PanelWidth
 	if m <= fewRows && useX86 {
 		for whole := min(p1, b.N/PanelWidth); p < whole; {

@@ -95,10 +95,13 @@ func (o *compactOperands) weights(p, offset int) Mem {
 	return m
 }
 
-// fetchAhead asks for the line of panel p that comes so many lines later. AVX2 has
-// so many operations for a line that what it begins out of order does not reach far
-// enough into memory.
-func (o *compactOperands) fetchAhead(p, lines int) { PREFETCHT0(o.weights(p, lines*panelBytes)) }
+// fetchAhead asks for the line of panel p that comes so much later that linesAhead
+// are on their way. AVX2 has so many operations for a line that what it begins out
+// of order does not reach far enough into memory.
+func (o *compactOperands) fetchAhead(p int) {
+	const linesAhead = 128
+	PREFETCHT0(o.weights(p, linesAhead/o.panels*panelBytes))
+}
 
 // next moves on by four steps of bytes.
 func (o *compactOperands) next() {
@@ -139,7 +142,7 @@ func bytesTile(rows, panels int) {
 		VPABSB(x, size)
 		for i, to := range acc {
 			if i%2 == 0 {
-				o.fetchAhead(i/2, 16)
+				o.fetchAhead(i / 2)
 			}
 			VMOVDQU(o.weights(i/2, i%2*lanes*4), w)
 			add(w, to)
@@ -147,6 +150,7 @@ func bytesTile(rows, panels int) {
 	} else {
 		for p := range panels {
 			lo, hi := YMM(), YMM()
+			o.fetchAhead(p)
 			VMOVDQU(o.weights(p, 0), lo)
 			VMOVDQU(o.weights(p, lanes*4), hi)
 			for r := range rows {
@@ -362,8 +366,8 @@ func halfTile(rows, panels int, suffix string, register func() reg.VecVirtual, w
 		for i := range parts {
 			p, offset := i*width/panelBytes, i*width%panelBytes
 			m := o.weights(p, offset)
-			if rows == 1 && width == lanes*4 && second+offset == 0 {
-				o.fetchAhead(p, 32)
+			if width == lanes*4 && second+offset == 0 {
+				o.fetchAhead(p)
 			}
 			if second == 1 {
 				VANDPS(m, upper, w)
