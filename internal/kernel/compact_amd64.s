@@ -4,12 +4,13 @@
 
 #include "textflag.h"
 
-// func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes1x16(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
 	MOVQ    b+40(FP), DX
+	MOVQ    quadStride+48(FP), BX
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VMOVUPS const00010001<>+0(SB), Y2
@@ -29,7 +30,7 @@ loop:
 	VPMADDWD     Y2, Y5, Y5
 	VPADDD       Y5, Y1, Y1
 	ADDQ         $0x04, CX
-	ADDQ         $0x40, DX
+	ADDQ         BX, DX
 	DECQ         AX
 	JNZ          loop
 	MOVQ         columnScales+56(FP), AX
@@ -66,13 +67,13 @@ DATA const00010001<>+24(SB)/4, $0x00010001
 DATA const00010001<>+28(SB)/4, $0x00010001
 GLOBL const00010001<>(SB), RODATA|NOPTR, $32
 
-// func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes1x32(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
 	MOVQ    b+40(FP), DX
-	MOVQ    panelStride+48(FP), BX
+	MOVQ    quadStride+48(FP), BX
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VPXOR   Y2, Y2, Y2
@@ -82,7 +83,7 @@ TEXT ·bytes1x32(SB), NOSPLIT, $0-88
 loop:
 	VPBROADCASTD (CX), Y5
 	VPABSB       Y5, Y6
-	PREFETCHT0   4096(DX)
+	PREFETCHT0   8192(DX)
 	VMOVDQU      (DX), Y7
 	VPSIGNB      Y5, Y7, Y7
 	VPMADDUBSW   Y7, Y6, Y7
@@ -93,19 +94,19 @@ loop:
 	VPMADDUBSW   Y7, Y6, Y7
 	VPMADDWD     Y4, Y7, Y7
 	VPADDD       Y7, Y1, Y1
-	PREFETCHT0   4096(DX)(BX*1)
-	VMOVDQU      (DX)(BX*1), Y7
+	PREFETCHT0   8256(DX)
+	VMOVDQU      64(DX), Y7
 	VPSIGNB      Y5, Y7, Y7
 	VPMADDUBSW   Y7, Y6, Y7
 	VPMADDWD     Y4, Y7, Y7
 	VPADDD       Y7, Y2, Y2
-	VMOVDQU      32(DX)(BX*1), Y7
+	VMOVDQU      96(DX), Y7
 	VPSIGNB      Y5, Y7, Y7
 	VPMADDUBSW   Y7, Y6, Y7
 	VPMADDWD     Y4, Y7, Y7
 	VPADDD       Y7, Y3, Y3
 	ADDQ         $0x04, CX
-	ADDQ         $0x40, DX
+	ADDQ         BX, DX
 	DECQ         AX
 	JNZ          loop
 	MOVQ         columnScales+56(FP), AX
@@ -142,14 +143,13 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes1x64(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
 	MOVQ    b+40(FP), DX
-	MOVQ    panelStride+48(FP), BX
-	LEAQ    (DX)(BX*2), SI
+	MOVQ    quadStride+48(FP), BX
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VPXOR   Y2, Y2, Y2
@@ -163,7 +163,7 @@ TEXT ·bytes1x64(SB), NOSPLIT, $0-88
 loop:
 	VPBROADCASTD (CX), Y9
 	VPABSB       Y9, Y10
-	PREFETCHT0   2048(DX)
+	PREFETCHT0   8192(DX)
 	VMOVDQU      (DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -174,42 +174,41 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y1, Y1
-	PREFETCHT0   2048(DX)(BX*1)
-	VMOVDQU      (DX)(BX*1), Y11
+	PREFETCHT0   8256(DX)
+	VMOVDQU      64(DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y2, Y2
-	VMOVDQU      32(DX)(BX*1), Y11
+	VMOVDQU      96(DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y3, Y3
-	PREFETCHT0   2048(SI)
-	VMOVDQU      (SI), Y11
+	PREFETCHT0   8320(DX)
+	VMOVDQU      128(DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y4, Y4
-	VMOVDQU      32(SI), Y11
+	VMOVDQU      160(DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y5, Y5
-	PREFETCHT0   2048(SI)(BX*1)
-	VMOVDQU      (SI)(BX*1), Y11
+	PREFETCHT0   8384(DX)
+	VMOVDQU      192(DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y6, Y6
-	VMOVDQU      32(SI)(BX*1), Y11
+	VMOVDQU      224(DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y7, Y7
 	ADDQ         $0x04, CX
-	ADDQ         $0x40, DX
-	ADDQ         $0x40, SI
+	ADDQ         BX, DX
 	DECQ         AX
 	JNZ          loop
 	MOVQ         columnScales+56(FP), AX
@@ -266,13 +265,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes2x16(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
 	MOVQ    lda+16(FP), DX
 	MOVQ    b+40(FP), BX
+	MOVQ    quadStride+48(FP), SI
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VPXOR   Y2, Y2, Y2
@@ -304,7 +304,7 @@ loop:
 	VPMADDWD     Y4, Y7, Y7
 	VPADDD       Y7, Y3, Y3
 	ADDQ         $0x04, CX
-	ADDQ         $0x40, BX
+	ADDQ         SI, BX
 	DECQ         AX
 	JNZ          loop
 	MOVQ         columnScales+56(FP), AX
@@ -347,14 +347,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes2x32(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
 	MOVQ    lda+16(FP), DX
 	MOVQ    b+40(FP), BX
-	MOVQ    panelStride+48(FP), SI
+	MOVQ    quadStride+48(FP), SI
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VPXOR   Y2, Y2, Y2
@@ -366,7 +366,7 @@ TEXT ·bytes2x32(SB), NOSPLIT, $0-88
 	VMOVUPS const00010001<>+0(SB), Y8
 
 loop:
-	PREFETCHT0   4096(BX)
+	PREFETCHT0   8192(BX)
 	VMOVDQU      (BX), Y12
 	VMOVDQU      32(BX), Y13
 	VPBROADCASTD (CX), Y9
@@ -389,9 +389,9 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y5, Y5
-	PREFETCHT0   4096(BX)(SI*1)
-	VMOVDQU      (BX)(SI*1), Y12
-	VMOVDQU      32(BX)(SI*1), Y13
+	PREFETCHT0   8256(BX)
+	VMOVDQU      64(BX), Y12
+	VMOVDQU      96(BX), Y13
 	VPBROADCASTD (CX), Y9
 	VPABSB       Y9, Y10
 	VPSIGNB      Y9, Y12, Y11
@@ -413,7 +413,7 @@ loop:
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y7, Y7
 	ADDQ         $0x04, CX
-	ADDQ         $0x40, BX
+	ADDQ         SI, BX
 	DECQ         AX
 	JNZ          loop
 	MOVQ         columnScales+56(FP), AX
@@ -476,13 +476,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes3x16(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
 	MOVQ    lda+16(FP), DX
 	MOVQ    b+40(FP), BX
+	MOVQ    quadStride+48(FP), SI
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VPXOR   Y2, Y2, Y2
@@ -526,7 +527,7 @@ loop:
 	VPMADDWD     Y6, Y9, Y9
 	VPADDD       Y9, Y5, Y5
 	ADDQ         $0x04, CX
-	ADDQ         $0x40, BX
+	ADDQ         SI, BX
 	DECQ         AX
 	JNZ          loop
 	MOVQ         columnScales+56(FP), AX
@@ -585,7 +586,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes4x16(SB), NOSPLIT, $0-88
 	MOVQ    quads+0(FP), AX
@@ -593,6 +594,7 @@ TEXT ·bytes4x16(SB), NOSPLIT, $0-88
 	MOVQ    lda+16(FP), DX
 	LEAQ    (DX)(DX*2), BX
 	MOVQ    b+40(FP), SI
+	MOVQ    quadStride+48(FP), DI
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VPXOR   Y2, Y2, Y2
@@ -648,7 +650,7 @@ loop:
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y7, Y7
 	ADDQ         $0x04, CX
-	ADDQ         $0x40, SI
+	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
 	MOVQ         columnScales+56(FP), AX
@@ -723,20 +725,22 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+// func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes1x16VNNI(SB), NOSPLIT, $0-88
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
-	MOVQ         start+24(FP), BX
-	VPBROADCASTD (BX), Z0
+	MOVQ         quadStride+48(FP), BX
+	MOVQ         start+24(FP), SI
+	VPBROADCASTD (SI), Z0
 
 loop:
+	PREFETCHT0    8192(DX)
 	VMOVDQU32     (DX), Z1
 	VPDPBUSD.BCST (CX), Z1, Z0
 	ADDQ          $0x04, CX
-	ADDQ          $0x40, DX
+	ADDQ          BX, DX
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+56(FP), AX
@@ -756,24 +760,26 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+// func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes1x32VNNI(SB), NOSPLIT, $0-88
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
-	MOVQ         panelStride+48(FP), BX
+	MOVQ         quadStride+48(FP), BX
 	MOVQ         start+24(FP), SI
 	VPBROADCASTD (SI), Z0
 	VPBROADCASTD (SI), Z1
 
 loop:
+	PREFETCHT0    8192(DX)
 	VMOVDQU32     (DX), Z2
-	VMOVDQU32     (DX)(BX*1), Z3
+	PREFETCHT0    8256(DX)
+	VMOVDQU32     64(DX), Z3
 	VPDPBUSD.BCST (CX), Z2, Z0
 	VPDPBUSD.BCST (CX), Z3, Z1
 	ADDQ          $0x04, CX
-	ADDQ          $0x40, DX
+	ADDQ          BX, DX
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+56(FP), AX
@@ -798,32 +804,34 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+// func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes1x64VNNI(SB), NOSPLIT, $0-88
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
-	MOVQ         panelStride+48(FP), BX
-	LEAQ         (DX)(BX*2), SI
-	MOVQ         start+24(FP), DI
-	VPBROADCASTD (DI), Z0
-	VPBROADCASTD (DI), Z1
-	VPBROADCASTD (DI), Z2
-	VPBROADCASTD (DI), Z3
+	MOVQ         quadStride+48(FP), BX
+	MOVQ         start+24(FP), SI
+	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (SI), Z1
+	VPBROADCASTD (SI), Z2
+	VPBROADCASTD (SI), Z3
 
 loop:
+	PREFETCHT0    8192(DX)
 	VMOVDQU32     (DX), Z4
-	VMOVDQU32     (DX)(BX*1), Z5
-	VMOVDQU32     (SI), Z6
-	VMOVDQU32     (SI)(BX*1), Z7
+	PREFETCHT0    8256(DX)
+	VMOVDQU32     64(DX), Z5
+	PREFETCHT0    8320(DX)
+	VMOVDQU32     128(DX), Z6
+	PREFETCHT0    8384(DX)
+	VMOVDQU32     192(DX), Z7
 	VPDPBUSD.BCST (CX), Z4, Z0
 	VPDPBUSD.BCST (CX), Z5, Z1
 	VPDPBUSD.BCST (CX), Z6, Z2
 	VPDPBUSD.BCST (CX), Z7, Z3
 	ADDQ          $0x04, CX
-	ADDQ          $0x40, DX
-	ADDQ          $0x40, SI
+	ADDQ          BX, DX
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+56(FP), AX
@@ -858,23 +866,25 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+// func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes2x16VNNI(SB), NOSPLIT, $0-88
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         start+24(FP), SI
-	VPBROADCASTD (SI), Z0
-	VPBROADCASTD 4(SI), Z1
+	MOVQ         quadStride+48(FP), SI
+	MOVQ         start+24(FP), DI
+	VPBROADCASTD (DI), Z0
+	VPBROADCASTD 4(DI), Z1
 
 loop:
+	PREFETCHT0    8192(BX)
 	VMOVDQU32     (BX), Z2
 	VPDPBUSD.BCST (CX), Z2, Z0
 	VPDPBUSD.BCST (CX)(DX*1), Z2, Z1
 	ADDQ          $0x04, CX
-	ADDQ          $0x40, BX
+	ADDQ          SI, BX
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+56(FP), AX
@@ -901,14 +911,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+// func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes2x32VNNI(SB), NOSPLIT, $0-88
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         panelStride+48(FP), SI
+	MOVQ         quadStride+48(FP), SI
 	MOVQ         start+24(FP), DI
 	VPBROADCASTD (DI), Z0
 	VPBROADCASTD (DI), Z1
@@ -916,14 +926,16 @@ TEXT ·bytes2x32VNNI(SB), NOSPLIT, $0-88
 	VPBROADCASTD 4(DI), Z3
 
 loop:
+	PREFETCHT0    8192(BX)
 	VMOVDQU32     (BX), Z4
-	VMOVDQU32     (BX)(SI*1), Z5
+	PREFETCHT0    8256(BX)
+	VMOVDQU32     64(BX), Z5
 	VPDPBUSD.BCST (CX), Z4, Z0
 	VPDPBUSD.BCST (CX), Z5, Z1
 	VPDPBUSD.BCST (CX)(DX*1), Z4, Z2
 	VPDPBUSD.BCST (CX)(DX*1), Z5, Z3
 	ADDQ          $0x04, CX
-	ADDQ          $0x40, BX
+	ADDQ          SI, BX
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+56(FP), AX
@@ -960,30 +972,33 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+// func bytes2x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes2x64VNNI(SB), NOSPLIT, $0-88
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         panelStride+48(FP), SI
-	LEAQ         (BX)(SI*2), DI
-	MOVQ         start+24(FP), R8
-	VPBROADCASTD (R8), Z0
-	VPBROADCASTD (R8), Z1
-	VPBROADCASTD (R8), Z2
-	VPBROADCASTD (R8), Z3
-	VPBROADCASTD 4(R8), Z4
-	VPBROADCASTD 4(R8), Z5
-	VPBROADCASTD 4(R8), Z6
-	VPBROADCASTD 4(R8), Z7
+	MOVQ         quadStride+48(FP), SI
+	MOVQ         start+24(FP), DI
+	VPBROADCASTD (DI), Z0
+	VPBROADCASTD (DI), Z1
+	VPBROADCASTD (DI), Z2
+	VPBROADCASTD (DI), Z3
+	VPBROADCASTD 4(DI), Z4
+	VPBROADCASTD 4(DI), Z5
+	VPBROADCASTD 4(DI), Z6
+	VPBROADCASTD 4(DI), Z7
 
 loop:
+	PREFETCHT0    8192(BX)
 	VMOVDQU32     (BX), Z8
-	VMOVDQU32     (BX)(SI*1), Z9
-	VMOVDQU32     (DI), Z10
-	VMOVDQU32     (DI)(SI*1), Z11
+	PREFETCHT0    8256(BX)
+	VMOVDQU32     64(BX), Z9
+	PREFETCHT0    8320(BX)
+	VMOVDQU32     128(BX), Z10
+	PREFETCHT0    8384(BX)
+	VMOVDQU32     192(BX), Z11
 	VPDPBUSD.BCST (CX), Z8, Z0
 	VPDPBUSD.BCST (CX), Z9, Z1
 	VPDPBUSD.BCST (CX), Z10, Z2
@@ -993,8 +1008,7 @@ loop:
 	VPDPBUSD.BCST (CX)(DX*1), Z10, Z6
 	VPDPBUSD.BCST (CX)(DX*1), Z11, Z7
 	ADDQ          $0x04, CX
-	ADDQ          $0x40, BX
-	ADDQ          $0x40, DI
+	ADDQ          SI, BX
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+56(FP), AX
@@ -1051,25 +1065,27 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+// func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes3x16VNNI(SB), NOSPLIT, $0-88
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         start+24(FP), SI
-	VPBROADCASTD (SI), Z0
-	VPBROADCASTD 4(SI), Z1
-	VPBROADCASTD 8(SI), Z2
+	MOVQ         quadStride+48(FP), SI
+	MOVQ         start+24(FP), DI
+	VPBROADCASTD (DI), Z0
+	VPBROADCASTD 4(DI), Z1
+	VPBROADCASTD 8(DI), Z2
 
 loop:
+	PREFETCHT0    8192(BX)
 	VMOVDQU32     (BX), Z3
 	VPDPBUSD.BCST (CX), Z3, Z0
 	VPDPBUSD.BCST (CX)(DX*1), Z3, Z1
 	VPDPBUSD.BCST (CX)(DX*2), Z3, Z2
 	ADDQ          $0x04, CX
-	ADDQ          $0x40, BX
+	ADDQ          SI, BX
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+56(FP), AX
@@ -1103,14 +1119,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+// func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes3x32VNNI(SB), NOSPLIT, $0-88
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         panelStride+48(FP), SI
+	MOVQ         quadStride+48(FP), SI
 	MOVQ         start+24(FP), DI
 	VPBROADCASTD (DI), Z0
 	VPBROADCASTD (DI), Z1
@@ -1120,8 +1136,10 @@ TEXT ·bytes3x32VNNI(SB), NOSPLIT, $0-88
 	VPBROADCASTD 8(DI), Z5
 
 loop:
+	PREFETCHT0    8192(BX)
 	VMOVDQU32     (BX), Z6
-	VMOVDQU32     (BX)(SI*1), Z7
+	PREFETCHT0    8256(BX)
+	VMOVDQU32     64(BX), Z7
 	VPDPBUSD.BCST (CX), Z6, Z0
 	VPDPBUSD.BCST (CX), Z7, Z1
 	VPDPBUSD.BCST (CX)(DX*1), Z6, Z2
@@ -1129,7 +1147,7 @@ loop:
 	VPDPBUSD.BCST (CX)(DX*2), Z6, Z4
 	VPDPBUSD.BCST (CX)(DX*2), Z7, Z5
 	ADDQ          $0x04, CX
-	ADDQ          $0x40, BX
+	ADDQ          SI, BX
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+56(FP), AX
@@ -1178,34 +1196,37 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+// func bytes3x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes3x64VNNI(SB), NOSPLIT, $0-88
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         panelStride+48(FP), SI
-	LEAQ         (BX)(SI*2), DI
-	MOVQ         start+24(FP), R8
-	VPBROADCASTD (R8), Z0
-	VPBROADCASTD (R8), Z1
-	VPBROADCASTD (R8), Z2
-	VPBROADCASTD (R8), Z3
-	VPBROADCASTD 4(R8), Z4
-	VPBROADCASTD 4(R8), Z5
-	VPBROADCASTD 4(R8), Z6
-	VPBROADCASTD 4(R8), Z7
-	VPBROADCASTD 8(R8), Z8
-	VPBROADCASTD 8(R8), Z9
-	VPBROADCASTD 8(R8), Z10
-	VPBROADCASTD 8(R8), Z11
+	MOVQ         quadStride+48(FP), SI
+	MOVQ         start+24(FP), DI
+	VPBROADCASTD (DI), Z0
+	VPBROADCASTD (DI), Z1
+	VPBROADCASTD (DI), Z2
+	VPBROADCASTD (DI), Z3
+	VPBROADCASTD 4(DI), Z4
+	VPBROADCASTD 4(DI), Z5
+	VPBROADCASTD 4(DI), Z6
+	VPBROADCASTD 4(DI), Z7
+	VPBROADCASTD 8(DI), Z8
+	VPBROADCASTD 8(DI), Z9
+	VPBROADCASTD 8(DI), Z10
+	VPBROADCASTD 8(DI), Z11
 
 loop:
+	PREFETCHT0    8192(BX)
 	VMOVDQU32     (BX), Z12
-	VMOVDQU32     (BX)(SI*1), Z13
-	VMOVDQU32     (DI), Z14
-	VMOVDQU32     (DI)(SI*1), Z15
+	PREFETCHT0    8256(BX)
+	VMOVDQU32     64(BX), Z13
+	PREFETCHT0    8320(BX)
+	VMOVDQU32     128(BX), Z14
+	PREFETCHT0    8384(BX)
+	VMOVDQU32     192(BX), Z15
 	VPDPBUSD.BCST (CX), Z12, Z0
 	VPDPBUSD.BCST (CX), Z13, Z1
 	VPDPBUSD.BCST (CX), Z14, Z2
@@ -1219,8 +1240,7 @@ loop:
 	VPDPBUSD.BCST (CX)(DX*2), Z14, Z10
 	VPDPBUSD.BCST (CX)(DX*2), Z15, Z11
 	ADDQ          $0x04, CX
-	ADDQ          $0x40, BX
-	ADDQ          $0x40, DI
+	ADDQ          SI, BX
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+56(FP), AX
@@ -1299,28 +1319,30 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+// func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes4x16VNNI(SB), NOSPLIT, $0-88
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	LEAQ         (DX)(DX*2), BX
 	MOVQ         b+40(FP), SI
-	MOVQ         start+24(FP), DI
-	VPBROADCASTD (DI), Z0
-	VPBROADCASTD 4(DI), Z1
-	VPBROADCASTD 8(DI), Z2
-	VPBROADCASTD 12(DI), Z3
+	MOVQ         quadStride+48(FP), DI
+	MOVQ         start+24(FP), R8
+	VPBROADCASTD (R8), Z0
+	VPBROADCASTD 4(R8), Z1
+	VPBROADCASTD 8(R8), Z2
+	VPBROADCASTD 12(R8), Z3
 
 loop:
+	PREFETCHT0    8192(SI)
 	VMOVDQU32     (SI), Z4
 	VPDPBUSD.BCST (CX), Z4, Z0
 	VPDPBUSD.BCST (CX)(DX*1), Z4, Z1
 	VPDPBUSD.BCST (CX)(DX*2), Z4, Z2
 	VPDPBUSD.BCST (CX)(BX*1), Z4, Z3
 	ADDQ          $0x04, CX
-	ADDQ          $0x40, SI
+	ADDQ          DI, SI
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+56(FP), AX
@@ -1361,15 +1383,15 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+// func bytes4x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes4x32VNNI(SB), NOSPLIT, $0-88
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	LEAQ         (DX)(DX*2), BX
 	MOVQ         b+40(FP), SI
-	MOVQ         panelStride+48(FP), DI
+	MOVQ         quadStride+48(FP), DI
 	MOVQ         start+24(FP), R8
 	VPBROADCASTD (R8), Z0
 	VPBROADCASTD (R8), Z1
@@ -1381,8 +1403,10 @@ TEXT ·bytes4x32VNNI(SB), NOSPLIT, $0-88
 	VPBROADCASTD 12(R8), Z7
 
 loop:
+	PREFETCHT0    8192(SI)
 	VMOVDQU32     (SI), Z8
-	VMOVDQU32     (SI)(DI*1), Z9
+	PREFETCHT0    8256(SI)
+	VMOVDQU32     64(SI), Z9
 	VPDPBUSD.BCST (CX), Z8, Z0
 	VPDPBUSD.BCST (CX), Z9, Z1
 	VPDPBUSD.BCST (CX)(DX*1), Z8, Z2
@@ -1392,7 +1416,7 @@ loop:
 	VPDPBUSD.BCST (CX)(BX*1), Z8, Z6
 	VPDPBUSD.BCST (CX)(BX*1), Z9, Z7
 	ADDQ          $0x04, CX
-	ADDQ          $0x40, SI
+	ADDQ          DI, SI
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+56(FP), AX
@@ -1453,39 +1477,42 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
+// func bytes4x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes4x64VNNI(SB), NOSPLIT, $0-88
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	LEAQ         (DX)(DX*2), BX
 	MOVQ         b+40(FP), SI
-	MOVQ         panelStride+48(FP), DI
-	LEAQ         (SI)(DI*2), R8
-	MOVQ         start+24(FP), R9
-	VPBROADCASTD (R9), Z0
-	VPBROADCASTD (R9), Z1
-	VPBROADCASTD (R9), Z2
-	VPBROADCASTD (R9), Z3
-	VPBROADCASTD 4(R9), Z4
-	VPBROADCASTD 4(R9), Z5
-	VPBROADCASTD 4(R9), Z6
-	VPBROADCASTD 4(R9), Z7
-	VPBROADCASTD 8(R9), Z8
-	VPBROADCASTD 8(R9), Z9
-	VPBROADCASTD 8(R9), Z10
-	VPBROADCASTD 8(R9), Z11
-	VPBROADCASTD 12(R9), Z12
-	VPBROADCASTD 12(R9), Z13
-	VPBROADCASTD 12(R9), Z14
-	VPBROADCASTD 12(R9), Z15
+	MOVQ         quadStride+48(FP), DI
+	MOVQ         start+24(FP), R8
+	VPBROADCASTD (R8), Z0
+	VPBROADCASTD (R8), Z1
+	VPBROADCASTD (R8), Z2
+	VPBROADCASTD (R8), Z3
+	VPBROADCASTD 4(R8), Z4
+	VPBROADCASTD 4(R8), Z5
+	VPBROADCASTD 4(R8), Z6
+	VPBROADCASTD 4(R8), Z7
+	VPBROADCASTD 8(R8), Z8
+	VPBROADCASTD 8(R8), Z9
+	VPBROADCASTD 8(R8), Z10
+	VPBROADCASTD 8(R8), Z11
+	VPBROADCASTD 12(R8), Z12
+	VPBROADCASTD 12(R8), Z13
+	VPBROADCASTD 12(R8), Z14
+	VPBROADCASTD 12(R8), Z15
 
 loop:
+	PREFETCHT0    8192(SI)
 	VMOVDQU32     (SI), Z16
-	VMOVDQU32     (SI)(DI*1), Z17
-	VMOVDQU32     (R8), Z18
-	VMOVDQU32     (R8)(DI*1), Z19
+	PREFETCHT0    8256(SI)
+	VMOVDQU32     64(SI), Z17
+	PREFETCHT0    8320(SI)
+	VMOVDQU32     128(SI), Z18
+	PREFETCHT0    8384(SI)
+	VMOVDQU32     192(SI), Z19
 	VPDPBUSD.BCST (CX), Z16, Z0
 	VPDPBUSD.BCST (CX), Z17, Z1
 	VPDPBUSD.BCST (CX), Z18, Z2
@@ -1503,8 +1530,7 @@ loop:
 	VPDPBUSD.BCST (CX)(BX*1), Z18, Z14
 	VPDPBUSD.BCST (CX)(BX*1), Z19, Z15
 	ADDQ          $0x04, CX
-	ADDQ          $0x40, SI
-	ADDQ          $0x40, R8
+	ADDQ          DI, SI
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+56(FP), AX
@@ -1601,102 +1627,6 @@ loop:
 	VMOVUPS.Z     192(CX), K1, Z16
 	VADDPS        Z16, Z15, Z15
 	VMOVUPS       Z15, K1, 192(CX)
-	ADDQ          DX, CX
-	VZEROUPPER
-	RET
-
-// func bytes1x128VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI
-TEXT ·bytes1x128VNNI(SB), NOSPLIT, $0-88
-	MOVQ         quads+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         b+40(FP), DX
-	MOVQ         panelStride+48(FP), BX
-	LEAQ         (DX)(BX*2), SI
-	LEAQ         (SI)(BX*2), DI
-	LEAQ         (DI)(BX*2), R8
-	MOVQ         start+24(FP), R9
-	VPBROADCASTD (R9), Z0
-	VPBROADCASTD (R9), Z1
-	VPBROADCASTD (R9), Z2
-	VPBROADCASTD (R9), Z3
-	VPBROADCASTD (R9), Z4
-	VPBROADCASTD (R9), Z5
-	VPBROADCASTD (R9), Z6
-	VPBROADCASTD (R9), Z7
-
-loop:
-	VMOVDQU32     (DX), Z8
-	VMOVDQU32     (DX)(BX*1), Z9
-	VMOVDQU32     (SI), Z10
-	VMOVDQU32     (SI)(BX*1), Z11
-	VMOVDQU32     (DI), Z12
-	VMOVDQU32     (DI)(BX*1), Z13
-	VMOVDQU32     (R8), Z14
-	VMOVDQU32     (R8)(BX*1), Z15
-	VPDPBUSD.BCST (CX), Z8, Z0
-	VPDPBUSD.BCST (CX), Z9, Z1
-	VPDPBUSD.BCST (CX), Z10, Z2
-	VPDPBUSD.BCST (CX), Z11, Z3
-	VPDPBUSD.BCST (CX), Z12, Z4
-	VPDPBUSD.BCST (CX), Z13, Z5
-	VPDPBUSD.BCST (CX), Z14, Z6
-	VPDPBUSD.BCST (CX), Z15, Z7
-	ADDQ          $0x04, CX
-	ADDQ          $0x40, DX
-	ADDQ          $0x40, SI
-	ADDQ          $0x40, DI
-	ADDQ          $0x40, R8
-	DECQ          AX
-	JNZ           loop
-	MOVQ          columnScales+56(FP), AX
-	MOVQ          c+64(FP), CX
-	MOVQ          ldc+72(FP), DX
-	MOVQ          mask+80(FP), BX
-	MOVQ          scales+32(FP), SI
-	VMOVDQU32     (BX), Z8
-	VPMOVD2M      Z8, K1
-	VCVTDQ2PS     Z0, Z0
-	VMULPS        (AX), Z0, Z0
-	VMULPS.BCST   (SI), Z0, Z0
-	VADDPS        (CX), Z0, Z0
-	VMOVUPS       Z0, (CX)
-	VCVTDQ2PS     Z1, Z1
-	VMULPS        64(AX), Z1, Z1
-	VMULPS.BCST   (SI), Z1, Z1
-	VADDPS        64(CX), Z1, Z1
-	VMOVUPS       Z1, 64(CX)
-	VCVTDQ2PS     Z2, Z2
-	VMULPS        128(AX), Z2, Z2
-	VMULPS.BCST   (SI), Z2, Z2
-	VADDPS        128(CX), Z2, Z2
-	VMOVUPS       Z2, 128(CX)
-	VCVTDQ2PS     Z3, Z3
-	VMULPS        192(AX), Z3, Z3
-	VMULPS.BCST   (SI), Z3, Z3
-	VADDPS        192(CX), Z3, Z3
-	VMOVUPS       Z3, 192(CX)
-	VCVTDQ2PS     Z4, Z4
-	VMULPS        256(AX), Z4, Z4
-	VMULPS.BCST   (SI), Z4, Z4
-	VADDPS        256(CX), Z4, Z4
-	VMOVUPS       Z4, 256(CX)
-	VCVTDQ2PS     Z5, Z5
-	VMULPS        320(AX), Z5, Z5
-	VMULPS.BCST   (SI), Z5, Z5
-	VADDPS        320(CX), Z5, Z5
-	VMOVUPS       Z5, 320(CX)
-	VCVTDQ2PS     Z6, Z6
-	VMULPS        384(AX), Z6, Z6
-	VMULPS.BCST   (SI), Z6, Z6
-	VADDPS        384(CX), Z6, Z6
-	VMOVUPS       Z6, 384(CX)
-	VCVTDQ2PS     Z7, Z7
-	VMULPS        448(AX), Z7, Z7
-	VMULPS.BCST   (SI), Z7, Z7
-	VMOVUPS.Z     448(CX), K1, Z8
-	VADDPS        Z8, Z7, Z7
-	VMOVUPS       Z7, K1, 448(CX)
 	ADDQ          DX, CX
 	VZEROUPPER
 	RET

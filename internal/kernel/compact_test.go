@@ -204,21 +204,22 @@ func largest(x []float32) (most float64) {
 func TestInt8DoesNotSaturate(t *testing.T) {
 	const k = 1024
 	eachBackend(t, func(t *testing.T) {
-		for _, sign := range []float32{1, -1} {
+		for _, signs := range [][2]float32{{1, 1}, {1, -1}, {-1, 1}, {-1, -1}} {
 			a, w := make([]float32, 4*k), make([]float32, 16*k)
 			for i := range a {
-				a[i] = 127
+				a[i] = 127 * signs[0]
 			}
 			for i := range w {
-				w[i] = 127 * sign
+				w[i] = 127 * signs[1]
 			}
 			var packed kernel.Packed
 			packed.PackCompact(nil, rounded(kernel.Int8, w, 16, k), 0, 16)
 			c := make([]float32, 4*16)
 			kernel.Gemm(c, 16, a, k, 4, &packed, 0, 1)
+			want := signs[0] * signs[1] * 127 * 127 * k
 			for i, v := range c {
-				if v != sign*127*127*k {
-					t.Fatalf("element %d is %v, want %v", i, v, sign*127*127*k)
+				if v != want {
+					t.Fatalf("element %d is %v, want %v", i, v, want)
 				}
 			}
 		}

@@ -55,12 +55,13 @@ func (rows *byteRows) multiply(c []float32, ldc int, b *Packed, p0, p1 int) {
 		return
 	}
 	for p := p0; p < p1; {
-		tiles := widest(b.byteTiles(), min(m, tileRows), p1-p)
+		tiles := widest(b.byteTiles(), min(m, tileRows), min(p1-p, byteGroup-p%byteGroup))
+		first, stride := b.quadsOf(p)
 		columns := min(PanelWidth, b.N-(p+tiles.panels-1)*PanelWidth)
 		for r := 0; r < m; r += tileRows {
 			height := min(tileRows, m-r)
 			tiles.byRows[height-1](rows.stride/4, &rows.q[r*rows.stride], rows.stride, &rows.start[r], &rows.scale[r],
-				&b.Byte[p*b.quads()*4*PanelWidth], b.quads()*4*PanelWidth, &b.Scale[p*PanelWidth],
+				&b.Byte[first], stride, &b.Scale[p*PanelWidth],
 				&c[r*ldc+p*PanelWidth], ldc*4, &edgeMasks[PanelWidth-columns])
 		}
 		p += tiles.panels
@@ -68,7 +69,7 @@ func (rows *byteRows) multiply(c []float32, ldc int, b *Packed, p0, p1 int) {
 }
 
 // byteTile is a microkernel: see bytes1x16.
-type byteTile func(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales, c *float32, ldc int, mask *int32)
+type byteTile func(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales, c *float32, ldc int, mask *int32)
 
 var (
 	byteTilesAVX2 = []tileGroup[byteTile]{
@@ -77,7 +78,6 @@ var (
 		{1, 4, [tileRows]byteTile{bytes1x16, bytes2x16, bytes3x16, bytes4x16}},
 	}
 	byteTilesVNNI = []tileGroup[byteTile]{
-		{8, 1, [tileRows]byteTile{bytes1x128VNNI}},
 		{4, 4, [tileRows]byteTile{bytes1x64VNNI, bytes2x64VNNI, bytes3x64VNNI, bytes4x64VNNI}},
 		{2, 4, [tileRows]byteTile{bytes1x32VNNI, bytes2x32VNNI, bytes3x32VNNI, bytes4x32VNNI}},
 		{1, 4, [tileRows]byteTile{bytes1x16VNNI, bytes2x16VNNI, bytes3x16VNNI, bytes4x16VNNI}},
@@ -94,14 +94,14 @@ func (b *Packed) byteTiles() []tileGroup[byteTile] {
 
 // bytesGeneric adds one panel of products. c begins at its first column.
 func bytesGeneric(c []float32, ldc int, rows *byteRows, b *Packed, p int) {
-	size := b.quads() * 4 * PanelWidth
-	panel, columns := b.Byte[p*size:(p+1)*size], min(PanelWidth, b.N-p*PanelWidth)
+	first, stride := b.quadsOf(p)
+	columns := min(PanelWidth, b.N-p*PanelWidth)
 	for i, scale := range rows.scale {
 		q := rows.q[i*rows.stride : (i+1)*rows.stride]
 		for j := range columns {
 			sum := int32(0)
 			for k := 0; k < len(q); k += 4 {
-				for l, w := range panel[k*PanelWidth+4*j:][:4] {
+				for l, w := range b.Byte[first+k/4*stride+4*j:][:4] {
 					sum += int32(int8(w-b.base)) * int32(q[k+l])
 				}
 			}

@@ -14,14 +14,15 @@ const PanelWidth = 16
 // memory. Products may share a Packed; packing needs it alone.
 //
 // Other storages than Float32 come from [Packed.PackCompact]. Two steps of a column
-// stand together in Half, four in Byte:
+// stand together in Half, four in Byte, there with groups of four panels side by
+// side (the last group may be of fewer), so that one row reads them as one stream:
 //
 //	Half[((p*words+k/2)*PanelWidth+j)*2+k%2] = B[k, p*PanelWidth+j]
-//	Byte[((p*quads+k/4)*PanelWidth+j)*4+k%4] = base + B[k, p*PanelWidth+j]
+//	Byte[first(p)+k/4*stride(p)+4*j+k%4] = base + B[k, p*PanelWidth+j]
 //
-// as if zeros lay beyond row K and column N. Scale has each column's. The base
-// is what the processor's instruction wants: 128 of VPDPBUSD, which takes bytes
-// without a sign, else 0.
+// as if zeros lay beyond row K and column N; see [Packed.quadsOf]. Scale has each
+// column's. The base is what the processor's instruction wants: 128 of VPDPBUSD,
+// which takes bytes without a sign, else 0.
 type Packed struct {
 	K, N    int
 	Storage Storage
@@ -123,6 +124,17 @@ func (b *Packed) PackCompact(pool *parallel.Pool, w *Compact, r0, r1 int) {
 // quads is the number of groups of four steps.
 func (b *Packed) quads() int { return (b.K + 3) / 4 }
 
+// byteGroup is how many panels of bytes stand side by side.
+const byteGroup = 4
+
+// quadsOf is where the quads of panel p begin in Byte, and the bytes from one to the
+// next.
+func (b *Packed) quadsOf(p int) (first, stride int) {
+	const quad = 4 * PanelWidth
+	at := p % byteGroup
+	return (p-at)*b.quads()*quad + at*quad, min(byteGroup, b.Panels()-(p-at)) * quad
+}
+
 // packHalves copies rows r0 to r1 of w into panel p.
 func (b *Packed) packHalves(w *Compact, p, r0, r1 int) {
 	panel := b.halves(p)
@@ -134,13 +146,16 @@ func (b *Packed) packHalves(w *Compact, p, r0, r1 int) {
 }
 
 func (b *Packed) packBytes(w *Compact, p, r0, r1 int) {
-	panel := at(b.Byte, p, b.quads()*4*PanelWidth)
-	for i := range panel {
-		panel[i] = b.base
+	first, stride := b.quadsOf(p)
+	for i := range b.quads() {
+		quad := b.Byte[first+i*stride:][:4*PanelWidth]
+		for j := range quad {
+			quad[j] = b.base
+		}
 	}
 	for r := r0; r < r1; r++ {
 		for k, v := range at(w.Byte, r, b.K) {
-			panel[(k/4*PanelWidth+r-r0)*4+k%4] = uint8(v) + b.base
+			b.Byte[first+k/4*stride+4*(r-r0)+k%4] = uint8(v) + b.base
 		}
 	}
 }

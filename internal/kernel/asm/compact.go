@@ -18,7 +18,6 @@ func compact() {
 			bytesTileVNNI(rows, panels)
 		}
 	}
-	bytesTileVNNI(1, 8)
 	maxBits()
 	roundBytes()
 	for _, s := range [][2]int{{1, 4}, {1, 2}, {2, 2}, {1, 1}, {2, 1}, {3, 1}, {4, 1}} {
@@ -31,16 +30,17 @@ func compact() {
 	widenPanel()
 }
 
-const bytesSignature = "func(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, panelStride int, columnScales, c *float32, ldc int, mask *int32)"
+const bytesSignature = "func(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales, c *float32, ldc int, mask *int32)"
 
-// compactOperands are the pointers of a tile: rows of A are lda
-// bytes apart, panels of B panelStride.
+// compactOperands are the pointers of a tile: rows of A are lda bytes apart, panels
+// of halves panelStride; panels of bytes stand side by side, quadStride from four
+// steps to the next.
 type compactOperands struct {
 	rows, panels               int
 	left                       reg.Register
 	a, lda, lda3               reg.Register
-	b                          []reg.Register // of every second panel
-	panelStride                reg.Register
+	b                          []reg.Register // of every second panel of halves; of bytes the first
+	panelStride, quadStride    reg.Register
 	columnScales, c, ldc, temp reg.Register
 }
 
@@ -57,11 +57,11 @@ func newCompactOperands(name, how string, rows, panels int) *compactOperands {
 		o.lda3 = GP64()
 		LEAQ(Mem{Base: o.lda, Index: o.lda, Scale: 2}, o.lda3)
 	}
-	o.loadPanels()
+	o.b, o.quadStride = []reg.Register{Load(Param("b"), GP64())}, Load(Param("quadStride"), GP64())
 	return o
 }
 
-// loadPanels points at the panels of B.
+// loadPanels points at the panels of halves.
 func (o *compactOperands) loadPanels() {
 	o.b = append(o.b, Load(Param("b"), GP64()))
 	if o.panels > 1 {
@@ -86,8 +86,8 @@ func (o *compactOperands) element(r int) Mem {
 	return m
 }
 
-// weights is the address of panel p at the current step, or four steps of bytes.
-func (o *compactOperands) weights(p, offset int) Mem {
+// halves is the address of panel p at the current step.
+func (o *compactOperands) halves(p, offset int) Mem {
 	m := Mem{Base: o.b[p/2], Disp: offset}
 	if p%2 == 1 {
 		m.Index, m.Scale = o.panelStride, 1
@@ -95,20 +95,27 @@ func (o *compactOperands) weights(p, offset int) Mem {
 	return m
 }
 
-// fetchAhead asks for the line of panel p that comes so much later that linesAhead
-// are on their way. AVX2 has so many operations for a line that what it begins out
-// of order does not reach far enough into memory.
-func (o *compactOperands) fetchAhead(p int) {
-	const linesAhead = 128
-	PREFETCHT0(o.weights(p, linesAhead/o.panels*panelBytes))
+// bytes is the address of panel p at the current four steps.
+func (o *compactOperands) bytes(p, offset int) Mem {
+	return Mem{Base: o.b[0], Disp: p*panelBytes + offset}
 }
+
+// fetchHalves asks for the line of panel p that comes so much later that linesAhead
+// are on their way, fetchBytes for one that comes as much later. Where there are many
+// operations for a line, what is begun out of order does not reach far enough into
+// memory.
+func (o *compactOperands) fetchHalves(p int) {
+	PREFETCHT0(o.halves(p, linesAhead/o.panels*panelBytes))
+}
+
+func (o *compactOperands) fetchBytes(p int) { PREFETCHT0(o.bytes(p, linesAhead*panelBytes)) }
+
+const linesAhead = 128
 
 // next moves on by four steps of bytes.
 func (o *compactOperands) next() {
 	ADDQ(Imm(4), o.a)
-	for _, b := range o.b {
-		ADDQ(Imm(panelBytes), b)
-	}
+	ADDQ(o.quadStride, o.b[0])
 	DECQ(o.left)
 	JNZ(LabelRef("loop"))
 }
@@ -142,17 +149,17 @@ func bytesTile(rows, panels int) {
 		VPABSB(x, size)
 		for i, to := range acc {
 			if i%2 == 0 {
-				o.fetchAhead(i / 2)
+				o.fetchBytes(i / 2)
 			}
-			VMOVDQU(o.weights(i/2, i%2*lanes*4), w)
+			VMOVDQU(o.bytes(i/2, i%2*lanes*4), w)
 			add(w, to)
 		}
 	} else {
 		for p := range panels {
 			lo, hi := YMM(), YMM()
-			o.fetchAhead(p)
-			VMOVDQU(o.weights(p, 0), lo)
-			VMOVDQU(o.weights(p, lanes*4), hi)
+			o.fetchBytes(p)
+			VMOVDQU(o.bytes(p, 0), lo)
+			VMOVDQU(o.bytes(p, lanes*4), hi)
 			for r := range rows {
 				VPBROADCASTD(o.element(r), x)
 				VPABSB(x, size)
@@ -213,7 +220,8 @@ func bytesTileVNNI(rows, panels int) {
 	}
 	Label("loop")
 	for p, w := range weights {
-		VMOVDQU32(o.weights(p, 0), w)
+		o.fetchBytes(p)
+		VMOVDQU32(o.bytes(p, 0), w)
 	}
 	for r := range rows {
 		for p, w := range weights {
@@ -365,9 +373,9 @@ func halfTile(rows, panels int, suffix string, register func() reg.VecVirtual, w
 		}
 		for i := range parts {
 			p, offset := i*width/panelBytes, i*width%panelBytes
-			m := o.weights(p, offset)
+			m := o.halves(p, offset)
 			if width == lanes*4 && second+offset == 0 {
-				o.fetchAhead(p)
+				o.fetchHalves(p)
 			}
 			if second == 1 {
 				VANDPS(m, upper, w)
