@@ -11,6 +11,9 @@ import (
 //go:noescape
 func cpuid(leaf, subleaf uint32) (eax, ebx, ecx, edx uint32)
 
+// xgetbv reads the lower half of XCR0: which registers the operating system saves.
+func xgetbv() uint32
+
 // vectorPaths asks for what the kernels use. The flags include the check that
 // the operating system saves the registers.
 func vectorPaths() []Path {
@@ -21,7 +24,18 @@ func vectorPaths() []Path {
 	if !x.HasAVX512F || !x.HasAVX512BW || !x.HasAVX512DQ || !x.HasAVX512VL {
 		return []Path{AVX2}
 	}
-	return []Path{AVX2, AVX512}
+	if !x.HasAMXTile || !x.HasAMXBF16 || !x.HasAVX512BF16 || !systemSavesTiles() || !permitTiles() {
+		return []Path{AVX2, AVX512}
+	}
+	return []Path{AVX2, AVX512, AMX}
+}
+
+// systemSavesTiles reports whether the operating system has switched on the
+// registers of the matrix units.
+func systemSavesTiles() bool {
+	const osxsave, tiles = 1 << 27, 1<<17 | 1<<18
+	_, _, c, _ := cpuid(1, 0)
+	return c&osxsave != 0 && xgetbv()&tiles == tiles
 }
 
 // VNNI reports whether AVX-512 has products of bytes that do not saturate.

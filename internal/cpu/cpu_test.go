@@ -8,6 +8,7 @@ import (
 
 func TestChoose(t *testing.T) {
 	all, old, plain := []Path{Generic, AVX2, AVX512}, []Path{Generic, AVX2}, []Path{Generic}
+	units := append(all[:len(all):len(all)], AMX)
 	tests := []struct {
 		name, override string
 		machine        []Path
@@ -18,7 +19,10 @@ func TestChoose(t *testing.T) {
 		{"the best of an older machine", "", old, AVX2, ""},
 		{"none", "", plain, Generic, ""},
 		{"generic wins", "generic", all, Generic, ""},
+		{"the best with matrix units", "", units, AMX, ""},
 		{"lower", "avx2", all, AVX2, ""},
+		{"without the matrix units", "avx512", units, AVX512, ""},
+		{"amx where absent", "amx", all, AVX512, "not got it"},
 		{"avx2 where absent", "avx2", plain, Generic, "not got it"},
 		{"avx512 where absent", "avx512", old, AVX2, "use one of generic, avx2"},
 		{"misspelt keeps the machine's", "avx", all, AVX512, "unknown"},

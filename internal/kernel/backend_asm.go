@@ -15,13 +15,13 @@ var (
 	path              cpu.Path
 	useAsm, useAVX512 bool
 	useX86, useVNNI   bool
-	usePairs          bool // products of bfloat16, faster than those of float32
+	usePairs, useAMX  bool // products of bfloat16, faster than those of float32; with the matrix units
 )
 
 func init() { setPath(cpu.Chosen) }
 
 func setPath(p cpu.Path) {
-	path, useAsm, useAVX512 = p, p != cpu.Generic, p == cpu.AVX512
-	usePairs = useAVX512 && cpu.FastBFloat16()
+	path, useAsm, useAVX512, useAMX = p, p != cpu.Generic, p == cpu.AVX512 || p == cpu.AMX, p == cpu.AMX
+	usePairs = useAMX || useAVX512 && cpu.FastBFloat16()
 	useX86, useVNNI = useAsm && runtime.GOARCH == "amd64", useAVX512 && cpu.VNNI()
 }

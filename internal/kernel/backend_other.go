@@ -9,5 +9,5 @@ const (
 	path              = cpu.Generic
 	useAsm, useAVX512 = false, false
 	useX86, useVNNI   = false, false
-	usePairs          = false
+	usePairs, useAMX  = false, false
 )

@@ -23,8 +23,19 @@ func benchFlops(b *testing.B, flops float64, f func()) {
 	b.ReportMetric(flops/float64(best.Nanoseconds()), "best-GFLOP/s")
 }
 
+// eachPrecision runs a benchmark with operands in float32, and in bfloat16 where
+// that is faster.
+func eachPrecision(b *testing.B, body func(b *testing.B, half bool)) {
+	b.Run("float32", func(b *testing.B) { body(b, false) })
+	if kernel.PairsAreFast() {
+		b.Run("bfloat16", func(b *testing.B) { body(b, true) })
+	}
+}
+
 // BenchmarkGemm names products by the models they come from.
-func BenchmarkGemm(b *testing.B) {
+func BenchmarkGemm(b *testing.B) { eachPrecision(b, benchmarkGemm) }
+
+func benchmarkGemm(b *testing.B, half bool) {
 	for _, threads := range []int{1, 2} {
 		for _, s := range []struct {
 			what    string
@@ -44,7 +55,11 @@ func BenchmarkGemm(b *testing.B) {
 				x, w := randomSlice(r, s.m*s.k, 1), randomSlice(r, s.k*s.n, 1)
 				c := make([]float32, s.m*s.n)
 				var packed kernel.Packed
-				packed.Pack(pool, w, s.k, s.n, s.n)
+				if half {
+					packed.PackPairs(pool, w, s.k, s.n, s.n)
+				} else {
+					packed.Pack(pool, w, s.k, s.n, s.n)
+				}
 				benchFlops(b, 2*float64(s.m)*float64(s.n)*float64(s.k), func() {
 					kernel.GemmPool(pool, c, s.n, x, s.k, s.m, &packed)
 				})
@@ -53,7 +68,9 @@ func BenchmarkGemm(b *testing.B) {
 	}
 }
 
-func BenchmarkGemmTN(b *testing.B) {
+func BenchmarkGemmTN(b *testing.B) { eachPrecision(b, benchmarkGemmTN) }
+
+func benchmarkGemmTN(b *testing.B, half bool) {
 	for _, threads := range []int{1, 2} {
 		for _, s := range []struct {
 			what    string
@@ -69,7 +86,8 @@ func BenchmarkGemmTN(b *testing.B) {
 				x, y := randomSlice(r, s.m*s.k, 1), randomSlice(r, s.k*s.n, 1)
 				c := make([]float32, s.m*s.n)
 				benchFlops(b, 2*float64(s.m)*float64(s.n)*float64(s.k), func() {
-					kernel.GemmTN(pool, c, s.n, s.m, s.n, s.k, x, s.m, y, s.n)
+					to := kernel.Right{C: c, LDC: s.n, B: y, LDB: s.n, N: s.n}
+					kernel.GemmTNEach(kernel.TN{Pairs: half}, pool, s.m, s.k, x, s.m, to)
 				})
 			})
 		}

@@ -8,10 +8,11 @@
 // dimension (ld) that counts elements from one row to the next. A routine is
 // single-threaded unless it takes a *parallel.Pool, where nil means one thread.
 //
-// Four paths exist: plain Go; AVX2 with FMA; AVX-512, which has larger tiles for
+// Five paths exist: plain Go; AVX2 with FMA; AVX-512, which has larger tiles for
 // products, and elementwise routines that begin as the AVX2 ones and go on in
-// wider registers; and NEON, whose routines the generator translates from the AVX2
-// ones, two registers for one. [setPath] holds the choice, made once at start by
+// wider registers; AMX, which is AVX-512 with matrix units for the products of
+// bfloat16 in training; and NEON, whose routines the generator translates from the
+// AVX2 ones, two registers for one. [setPath] holds the choice, made once at start by
 // package cpu.
 //
 // # Map
@@ -20,8 +21,8 @@
 //     gradients of weights, which also takes those of biases in passing. gemmblocks.go
 //     walks through caches, gemmwide.go with the tiles of AVX-512, gemmgeneric.go
 //     is plain Go; packed.go lays out the right operand.
-//   - gemmpairs.go: products of bfloat16 for training; compact.go, gemmint8.go,
-//     gemmhalf.go: weights in fewer bits.
+//   - gemmpairs.go: products of bfloat16 for training, amx_amd64.go with the matrix
+//     units; compact.go, gemmint8.go, gemmhalf.go: weights in fewer bits.
 //   - lstmgates.go, grugates.go, rnngate.go, norm.go, exp.go: a step of a cell
 //     behind its product, forwards and back.
 //   - softmax.go, optimizer.go, sums.go, vector.go, dropout.go: what the names say.
@@ -43,8 +44,7 @@
 // touch of memory, and on two threads what both read from the third cache and
 // memory. A recurrent step with few rows is bound by reading its weights. refrain
 // bench prints the share of the peak over the whole step for this machine,
-// bench/RESULTS.md has some machines beside PyTorch. Matrix units (AMX) are not
-// used.
+// bench/RESULTS.md has some machines beside PyTorch.
 //
 // Two passes stay apart though they could be fused, because a profile gives them
 // too little to pay for the tangle: the norm of the gradients reads four bytes a
@@ -52,6 +52,14 @@
 // small batch and less elsewhere; the gates find preactivations in the second
 // cache, where the product before left them, and cost as much arithmetic in its
 // tail.
+//
+// # Matrix units
+//
+// The registers of AMX are configured and released within one call of assembly, which
+// Go never interrupts; the kernel saves them across signals. A call is a tile's rows
+// of one or two panels, microseconds. Package cpu asks Linux for the registers at
+// start. Tiles are 32 rows by 32 columns in four registers, over blocks of sixteen
+// words of both operands, whose ends are filled up with zeros.
 //
 // # Arithmetic
 //
@@ -63,8 +71,9 @@
 //
 // Training may round both operands of its products to bfloat16 ([Pairs]), two
 // steps of k in a word: the chain is one of words, in float32, and the same holds
-// for it. Processors may round the two products of a word differently; so the
-// bits are those of one kind of processor, and plain Go agrees within a bound.
+// for it. Processors may round the two products of a word differently, and the matrix
+// units sum up sixteen words before they add to the chain; so the bits are those of
+// one kind of processor, and plain Go agrees within a bound.
 //
 // Weights may be kept in fewer bits ([Storage]); a [Packed] knows how, and a
 // product looks the same. With BFloat16 its bits are those of float32 with the

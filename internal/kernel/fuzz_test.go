@@ -40,6 +40,37 @@ func FuzzProducts(f *testing.F) {
 	})
 }
 
+// FuzzPairs holds products of bfloat16 to float64 arithmetic with the rounded operands,
+// and its two forms to the same bits.
+func FuzzPairs(f *testing.F) {
+	f.Add(uint8(1), uint8(1), uint8(1), uint8(0), uint64(1))
+	f.Add(uint8(12), uint8(33), uint8(70), uint8(3), uint64(2))
+	f.Add(uint8(65), uint8(49), uint8(97), uint8(1), uint64(3))
+	f.Fuzz(func(t *testing.T, rows, columns, depth, more uint8, seed uint64) {
+		m, n, k := int(rows)%100+1, int(columns)%90+1, int(depth)+1
+		lda, ldc := k+int(more)%5, n+int(more)%7
+		r := newRand(seed)
+		a, b := randomSlice(r, m*lda, 4), randomSlice(r, k*n, 1)
+		before := newGuarded((m-1)*ldc+n, int(more)%8).fill(r, 1)
+		for _, backend := range backends {
+			with(backend, func() {
+				name := fmt.Sprintf("%s: %d×%d×%d", backend, m, n, k)
+				var packed kernel.Packed
+				packed.PackPairs(nil, b, k, n, n)
+				c := before.clone()
+				kernel.Gemm(c.x, ldc, a, lda, m, &packed, 0, packed.Panels())
+				c.check(t, name)
+				wantPairProduct(t, name, c.x, before.x, ldc, m, n, k, a, lda, b)
+				turned := before.clone()
+				to := kernel.Right{C: turned.x, LDC: ldc, B: b, LDB: n, N: n}
+				kernel.GemmTNEach(kernel.TN{Pairs: true}, nil, m, k, transposed(a, m, lda), m, to)
+				turned.check(t, name)
+				wantSame(t, name+" transposed", turned.x, c.x)
+			})
+		}
+	})
+}
+
 // FuzzElementwise holds assembly to plain Go and all assembly to the same bits.
 func FuzzElementwise(f *testing.F) {
 	f.Add(uint8(0), uint8(1), uint8(0), uint64(1))

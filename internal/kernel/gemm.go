@@ -80,10 +80,11 @@ func gemmPool(pool *parallel.Pool, c []float32, ldc int, a []float32, lda, m int
 		gemm(c, ldc, a, lda, 0, m, b, 0, b.Panels(), from)
 		return
 	}
-	grid := divide(pool.Size(), tileCount(m), b.Panels(), 0)
+	height := tileHeight(b.Storage)
+	grid := divide(pool.Size(), tileCount(m, height), b.Panels(), 0)
 	pool.Run(func(worker int) {
 		t0, t1, p0, p1 := grid.part(worker)
-		gemm(c, ldc, a, lda, tileStart(m, t0), tileStart(m, t1), b, p0, p1, from)
+		gemm(c, ldc, a, lda, tileStart(m, height, t0), tileStart(m, height, t1), b, p0, p1, from)
 	})
 }
 

@@ -20,8 +20,8 @@ type strip struct {
 }
 
 // rowStrips cuts rows of A, lda elements apart, into tiles as [tileStart] does.
-func rowStrips(a []float32, lda, rows int) (strips [2]strip) {
-	tiles := tileCount(rows)
+func rowStrips(a []float32, lda, rows, highest int) (strips [2]strip) {
+	tiles := tileCount(rows, highest)
 	height, taller := rows/tiles, rows%tiles
 	if taller > 0 {
 		strips[0] = strip{taller, height + 1, a, lda, 1, (height + 1) * lda}
@@ -37,13 +37,14 @@ func gemmTiles(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 
 		gemmFewRows(c, ldc, a, lda, m, b, p0, p1)
 		return
 	}
-	tiles := tileCount(m)
+	height := tileHeight(Float32)
+	tiles := tileCount(m, height)
 	for k0 := 0; k0 < b.K; {
 		k1 := nextCut(k0, b.K, blockDepth, 4)
 		for t0 := 0; t0 < tiles; {
-			t1 := nextCut(t0, tiles, blockRows/tileHeight(), 1)
-			r0, r1 := tileStart(m, t0), tileStart(m, t1)
-			strips := rowStrips(a[r0*lda+k0:], lda, r1-r0)
+			t1 := nextCut(t0, tiles, blockRows/height, 1)
+			r0, r1 := tileStart(m, height, t0), tileStart(m, height, t1)
+			strips := rowStrips(a[r0*lda+k0:], lda, r1-r0, height)
 			multiply(c[r0*ldc:], ldc, &strips, b, k0, k1, p0, p1, from)
 			t0 = t1
 		}

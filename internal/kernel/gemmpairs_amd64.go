@@ -132,5 +132,9 @@ func pairColumnsAsm(rows int, blocks int, dst *float32, dstStride int, src *floa
 // Strides are in bytes. pairs must be positive.
 func pairRowsAsm(pairs int, dst *float32, dstStride int, src *float32, ld int, in uint16, out uint16)
 
+// pairRowsSums makes words of two rows each: those of the columns that in selects, of which it writes what out selects. It adds the rows to the sums, one after another.
+// Strides are in bytes. pairs must be positive.
+func pairRowsSums(pairs int, dst *float32, dstStride int, src *float32, ld int, in uint16, out uint16, sums *float32)
+
 // pairPeakWide executes 24 multiply-adds of whole registers of words a round. rounds must be positive.
 func pairPeakWide(rounds int)

@@ -5022,6 +5022,39 @@ DATA interleavedHalves<>+56(SB)/4, $0x001e000e
 DATA interleavedHalves<>+60(SB)/4, $0x001f000f
 GLOBL interleavedHalves<>(SB), RODATA|NOPTR, $64
 
+// func pairRowsSums(pairs int, dst *float32, dstStride int, src *float32, ld int, in uint16, out uint16, sums *float32)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·pairRowsSums(SB), NOSPLIT, $0-56
+	MOVQ      pairs+0(FP), AX
+	MOVQ      dst+8(FP), CX
+	MOVQ      dstStride+16(FP), DX
+	MOVQ      src+24(FP), BX
+	MOVQ      ld+32(FP), SI
+	MOVWLZX   in+40(FP), DI
+	KMOVW     DI, K1
+	MOVWLZX   out+42(FP), DI
+	KMOVW     DI, K2
+	VMOVDQU32 interleavedHalves<>+0(SB), Z0
+	VPXORD    Z3, Z3, Z3
+	MOVQ      sums+48(FP), DI
+	VMOVUPS.Z (DI), K1, Z4
+
+pair:
+	VMOVUPS.Z    (BX), K1, Z1
+	VMOVUPS.Z    (BX)(SI*1), K1, Z2
+	VADDPS       Z1, Z4, Z4
+	VADDPS       Z2, Z4, Z4
+	BYTE $0x62; BYTE $0xf2; BYTE $0x6f; BYTE $0x48; BYTE $0x72; BYTE $0xd9; // VCVTNE2PS2BF16 Z1, Z2, Z3
+	VPERMW       Z3, Z0, Z3
+	VMOVUPS      Z3, K2, (CX)
+	LEAQ         (BX)(SI*2), BX
+	ADDQ         DX, CX
+	DECQ         AX
+	JNZ          pair
+	VMOVUPS      Z4, K1, (DI)
+	VZEROUPPER
+	RET
+
 // func pairPeakWide(rounds int)
 // Requires: AVX, AVX512F
 TEXT ·pairPeakWide(SB), NOSPLIT, $0-8

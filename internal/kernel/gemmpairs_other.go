@@ -108,6 +108,10 @@ func pairRowsAsm(pairs int, dst *float32, dstStride int, src *float32, ld int, i
 	panic(noAssembly)
 }
 
+func pairRowsSums(pairs int, dst *float32, dstStride int, src *float32, ld int, in uint16, out uint16, sums *float32) {
+	panic(noAssembly)
+}
+
 func pairPeakWide(rounds int) {
 	panic(noAssembly)
 }

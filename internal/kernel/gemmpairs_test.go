@@ -30,27 +30,34 @@ func TestPairsAreProducts(t *testing.T) {
 			kernel.Gemm(c.x, ldc, a, lda, s.m, &packed, 0, packed.Panels())
 			name := fmt.Sprintf("%d×%d×%d", s.m, s.n, s.k)
 			c.check(t, name)
-			for i := range s.m {
-				for j := range s.n {
-					exact := float64(before.x[i*ldc+j])
-					size := math.Abs(exact)
-					for k := range s.k {
-						product := nearestHalf(a[i*lda+k]) * nearestHalf(b[k*s.n+j])
-						exact += product
-						size += math.Abs(product)
-					}
-					// Products are exact in float32; each sum is rounded once.
-					bound := size * float64(s.k+1) * 0x1p-24
-					if got := float64(c.x[i*ldc+j]); !(math.Abs(got-exact) <= bound) {
-						t.Fatalf("%s: C[%d,%d] = %v, want %v ± %.2g", name, i, j, got, exact, bound)
-					}
-				}
-				if i < s.m-1 {
-					wantSame(t, name+" between rows", c.x[i*ldc+s.n:(i+1)*ldc], before.x[i*ldc+s.n:(i+1)*ldc])
-				}
+			wantPairProduct(t, name, c.x, before.x, ldc, s.m, s.n, s.k, a, lda, b)
+			for i := range s.m - 1 {
+				wantSame(t, name+" between rows", c.x[i*ldc+s.n:(i+1)*ldc], before.x[i*ldc+s.n:(i+1)*ldc])
 			}
 		}
 	})
+}
+
+// wantPairProduct holds C to what it was before and the product of the rounded A [m,k]
+// and B [k,n], in float64.
+func wantPairProduct(t *testing.T, name string, c, before []float32, ldc, m, n, k int, a []float32, lda int, b []float32) {
+	t.Helper()
+	for i := range m {
+		for j := range n {
+			exact := float64(before[i*ldc+j])
+			size := math.Abs(exact)
+			for l := range k {
+				product := nearestHalf(a[i*lda+l]) * nearestHalf(b[l*n+j])
+				exact += product
+				size += math.Abs(product)
+			}
+			// Products are exact in float32; each sum is rounded once.
+			bound := size * float64(k+1) * 0x1p-24
+			if got := float64(c[i*ldc+j]); !(math.Abs(got-exact) <= bound) {
+				t.Fatalf("%s: C[%d,%d] = %v, want %v ± %.2g", name, i, j, got, exact, bound)
+			}
+		}
+	}
 }
 
 // TestPairsBits demands the same bits whatever the number of rows, the panel
@@ -142,4 +149,33 @@ func TestPairsSpecial(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestMatrixUnits holds tiles to what they are said to compute: of every 16 words the
+// lower and the upper halves have a chain each, from zero, and their sum is added to C.
+func TestMatrixUnits(t *testing.T) {
+	if !with("amx", func() {
+		r := newRand(13)
+		for _, s := range append(gemmShapes, struct{ m, n, k int }{83, 75, 1501}) {
+			a, b, c := randomSlice(r, s.m*s.k, 1), randomSlice(r, s.k*s.n, 1), randomSlice(r, s.m*s.n, 1)
+			want := append([]float32(nil), c...)
+			for i := range s.m {
+				for j := range s.n {
+					for k0 := 0; k0 < s.k; k0 += 32 {
+						var sums [2]float32
+						for k := k0; k < min(k0+32, s.k); k++ {
+							sums[k%2] += float32(nearestHalf(a[i*s.k+k]) * nearestHalf(b[k*s.n+j]))
+						}
+						want[i*s.n+j] += sums[0] + sums[1]
+					}
+				}
+			}
+			var packed kernel.Packed
+			packed.PackPairs(nil, b, s.k, s.n, s.n)
+			kernel.Gemm(c, s.n, a, s.k, s.m, &packed, 0, packed.Panels())
+			wantSame(t, fmt.Sprintf("%d×%d×%d", s.m, s.n, s.k), c, want)
+		}
+	}) {
+		t.Skip("amx: not on this machine or in this build")
+	}
 }

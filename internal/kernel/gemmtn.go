@@ -57,7 +57,7 @@ func GemmTNEach(with TN, pool *parallel.Pool, m, k int, a []float32, lda int, ri
 		panels += (r.N + PanelWidth - 1) / PanelWidth
 	}
 	*work = products
-	if sums := with.Sums; sums != nil && (with.Pairs || panels == 0) {
+	if sums := with.Sums; sums != nil && (with.Pairs && !usePairs || panels == 0) {
 		ColumnSums(pool, sums, a, k, m, lda)
 		with.Sums = nil
 	}
@@ -65,7 +65,7 @@ func GemmTNEach(with TN, pool *parallel.Pool, m, k int, a []float32, lda int, ri
 		pool = nil
 	}
 	for k0 := 0; k0 < k && panels > 0; {
-		k1 := nextCut(k0, k, blockDepth, 4)
+		k1 := nextCut(k0, k, blockDepth, tileSteps)
 		for i := range products {
 			products[i].pack(pool, with.Pairs, k0, k1)
 		}
@@ -94,6 +94,8 @@ func (p *tnProduct) pack(pool *parallel.Pool, pairs bool, k0, k1 int) {
 	}
 }
 
+func (p *tnProduct) tileHeight() int { return tileHeight(p.packed.Storage) }
+
 // own are those of panels p0 to p1 of all that belong to this product.
 func (p *tnProduct) own(p0, p1 int) (lo, hi int) {
 	return max(0, p0-p.first), min(p.packed.Panels(), p1-p.first)
@@ -111,10 +113,11 @@ func gemmTNBlock(pool *parallel.Pool, m int, a []float32, lda int, products []tn
 		gemmTNPart(a, lda, 0, m, products, 0, panels, sums)
 		return
 	}
-	grid := divide(pool.Size(), tileCount(m), panels, 1)
+	height := products[0].tileHeight()
+	grid := divide(pool.Size(), tileCount(m, height), panels, 1)
 	pool.Run(func(worker int) {
 		t0, t1, p0, p1 := grid.part(worker)
-		gemmTNPart(a, lda, tileStart(m, t0), tileStart(m, t1), products, p0, p1, sums)
+		gemmTNPart(a, lda, tileStart(m, height, t0), tileStart(m, height, t1), products, p0, p1, sums)
 	})
 }
 
@@ -140,18 +143,19 @@ func gemmTNPart(a []float32, lda, r0, r1 int, products []tnProduct, p0, p1 int, 
 	}
 	depth := k
 	if pairs {
-		depth = words(k)
+		depth = depthOf(k)
 	}
 	scratch := stripScratch.Get().(*[]float32)
 	defer stripScratch.Put(scratch)
-	tiles := tileCount(r1 - r0)
+	height := products[0].tileHeight()
+	tiles := tileCount(r1-r0, height)
 	for t0 := 0; t0 < tiles; {
-		t1 := nextCut(t0, tiles, blockRows/tileHeight(), 1)
-		c0, c1 := r0+tileStart(r1-r0, t0), r0+tileStart(r1-r0, t1)
+		t1 := nextCut(t0, tiles, max(1, blockRows/height), 1)
+		c0, c1 := r0+tileStart(r1-r0, height, t0), r0+tileStart(r1-r0, height, t1)
 		*scratch = grow(*scratch, (c1-c0)*depth)
 		var strips [2]strip
 		if pairs {
-			strips = pairStrips(*scratch, a[c0:], lda, c1-c0, k)
+			strips = pairStrips(*scratch, a[c0:], lda, c1-c0, k, part(sums, c0, c1))
 		} else {
 			strips = columnStrips(*scratch, a[c0:], lda, c1-c0, k, part(sums, c0, c1))
 		}
@@ -202,7 +206,7 @@ func part(x []float32, lo, hi int) []float32 {
 // apart, into buffer, tile after tile and step after step. It adds the rows to
 // sums, if not nil.
 func columnStrips(buffer, a []float32, lda, columns, k int, sums []float32) (strips [2]strip) {
-	tiles := tileCount(columns)
+	tiles := tileCount(columns, tileHeight(Float32))
 	height, taller := columns/tiles, columns%tiles
 	if taller > 0 {
 		strips[0] = strip{taller, height + 1, buffer, 1, height + 1, (height + 1) * k}

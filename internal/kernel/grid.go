@@ -2,21 +2,25 @@ package kernel
 
 import "github.com/refrain-lm/refrain/internal/parallel"
 
-// tileHeight is the largest number of rows in one tile of C.
-func tileHeight() int {
-	if useAVX512 {
+// tileHeight is the largest number of rows in one tile of C, where B is stored so.
+func tileHeight(s Storage) int {
+	switch {
+	case useAMX && s == Pairs:
+		return amxRows
+	case useAVX512:
 		return wideHighest
 	}
 	return 6
 }
 
-// tileCount is the number of tiles that m rows are cut into. Their heights
-// differ by at most one, the larger come first: 20 rows are 5, 5, 5, 5.
-func tileCount(m int) int { return (m + tileHeight() - 1) / tileHeight() }
+// tileCount is the number of tiles of at most such a height that m rows are cut
+// into. Their heights differ by at most one, the larger come first: 20 rows are 5,
+// 5, 5, 5.
+func tileCount(m, highest int) int { return (m + highest - 1) / highest }
 
 // tileStart is the first row of tile t of m rows.
-func tileStart(m, t int) int {
-	tiles := tileCount(m)
+func tileStart(m, highest, t int) int {
+	tiles := tileCount(m, highest)
 	if tiles == 0 {
 		return 0
 	}

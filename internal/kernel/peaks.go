@@ -31,6 +31,9 @@ func PairsPeak(multiplyAdds int) (operations float64) {
 	if !usePairs {
 		return 0
 	}
+	if useAMX {
+		return amxPeak(multiplyAdds)
+	}
 	const perRound = 24 * 2 * 16
 	rounds := max(1, multiplyAdds/perRound)
 	inCalls(rounds, pairPeakWide)

@@ -72,7 +72,18 @@ func stressWorks() []func() []float32 {
 		a, b := randomSlice(r, s.m*s.k, 1), randomSlice(r, s.k*s.n, 1)
 		var packed kernel.Packed
 		packed.Pack(nil, b, s.k, s.n, s.n)
+		var pairs kernel.Packed
+		pairs.PackPairs(nil, b, s.k, s.n, s.n)
 		works = append(works, func() []float32 {
+			c := make([]float32, s.m*s.n)
+			kernel.Gemm(c, s.n, a, s.k, s.m, &pairs, 0, pairs.Panels())
+			return c
+		}, func() []float32 {
+			c := make([]float32, s.k*s.n)
+			to := kernel.Right{C: c, LDC: s.n, B: b, LDB: s.n, N: s.n}
+			kernel.GemmTNEach(kernel.TN{Pairs: true}, nil, s.k, s.m, a, s.k, to)
+			return c
+		}, func() []float32 {
 			c := make([]float32, s.m*s.n)
 			kernel.Gemm(c, s.n, a, s.k, s.m, &packed, 0, packed.Panels())
 			return c

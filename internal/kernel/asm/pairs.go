@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -27,7 +28,8 @@ func pairs() {
 		wideTile("pair", rows, 1)
 	}
 	pairColumns()
-	pairRows()
+	pairRows("pairRowsAsm", false)
+	pairRows("pairRowsSums", true)
 	pairPeak()
 }
 
@@ -76,11 +78,17 @@ func pairColumns() {
 	RET()
 }
 
-// pairRows rounds and interleaves the rows of what a product goes down along.
-func pairRows() {
-	TEXT("pairRowsAsm", NOSPLIT, "func(pairs int, dst *float32, dstStride int, src *float32, ld int, in, out uint16)")
-	Doc("pairRowsAsm makes words of two rows each: those of the columns that in selects, of which it writes what out selects.",
-		"Strides are in bytes. pairs must be positive.")
+// pairRows rounds and interleaves the rows of what a product goes down along, and adds
+// them to sums if asked for.
+func pairRows(name string, addUp bool) {
+	signature := "func(pairs int, dst *float32, dstStride int, src *float32, ld int, in, out uint16)"
+	contract := name + " makes words of two rows each: those of the columns that in selects, of which it writes what out selects."
+	if addUp {
+		signature = strings.Replace(signature, ")", ", sums *float32)", 1)
+		contract += " It adds the rows to the sums, one after another."
+	}
+	TEXT(name, NOSPLIT, signature)
+	Doc(contract, "Strides are in bytes. pairs must be positive.")
 	left := Load(Param("pairs"), GP64())
 	dst, dstStride := Load(Param("dst"), GP64()), Load(Param("dstStride"), GP64())
 	src, ld := Load(Param("src"), GP64()), Load(Param("ld"), GP64())
@@ -93,9 +101,19 @@ func pairRows() {
 	order, low, high, words := ZMM(), ZMM(), ZMM(), ZMM()
 	VMOVDQU32(interleaved(), order)
 	VPXORD(words, words, words)
+	var sums reg.Register
+	sum := ZMM()
+	if addUp {
+		sums = Load(Param("sums"), GP64())
+		VMOVUPS_Z(Mem{Base: sums}, in, sum)
+	}
 	Label("pair")
 	VMOVUPS_Z(Mem{Base: src}, in, low)
 	VMOVUPS_Z(Mem{Base: src, Index: ld, Scale: 1}, in, high)
+	if addUp {
+		VADDPS(low, sum, sum)
+		VADDPS(high, sum, sum)
+	}
 	VFNMADD231PS(low, high, words)
 	VPERMW(words, order, words)
 	VMOVUPS(words, out, Mem{Base: dst})
@@ -103,6 +121,9 @@ func pairRows() {
 	ADDQ(dstStride, dst)
 	DECQ(left)
 	JNZ(LabelRef("pair"))
+	if addUp {
+		VMOVUPS(sum, in, Mem{Base: sums})
+	}
 	VZEROUPPER()
 	RET()
 }
@@ -132,13 +153,13 @@ func pairPeak() {
 }
 
 // interleaved takes halves from the first and the second 16 in turn.
-func interleaved() Mem {
+var interleaved = sync.OnceValue(func() Mem {
 	m := GLOBL("interleavedHalves", RODATA|NOPTR)
 	for i := range 16 {
 		DATA(4*i, U32(i|(16+i)<<16))
 	}
 	return m
-}
+})
 
 // evex is an instruction on three Z registers: its mandatory prefix (2 for F3, 3
 // for F2) and its opcode in map 0F38.
