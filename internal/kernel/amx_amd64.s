@@ -17,10 +17,14 @@
 #define TILELOADD(base, stride, tile) BYTE $0xc4; BYTE $0x82; BYTE $0x7b; BYTE $0x4b; BYTE $(0x44 | tile<<3); BYTE $(stride<<3 | base); BYTE $0
 #define TILELOADDT1(base, stride, tile) BYTE $0xc4; BYTE $0x82; BYTE $0x79; BYTE $0x4b; BYTE $(0x44 | tile<<3); BYTE $(stride<<3 | base); BYTE $0
 #define TILESTORED(tile, base, stride) BYTE $0xc4; BYTE $0x82; BYTE $0x7a; BYTE $0x4b; BYTE $(0x44 | tile<<3); BYTE $(stride<<3 | base); BYTE $0
+#define PREFETCHW_R15(distance) BYTE $0x41; BYTE $0x0f; BYTE $0x0d; BYTE $0x4f; BYTE $distance
 #define TDPBF16PS(b, a, c) BYTE $0xc4; BYTE $0xe2; BYTE $((15-b)<<3 | 2); BYTE $0x5c; BYTE $(0xc0 | c<<3 | a)
 
 // Tiles 0 to 3 hold C, the second of a row of them 16 columns further on; 4 and 5
-// the rows of A, 6 and 7 the panels of B.
+// the rows of A, 6 and 7 the panels of B. A row of a tile should not lie in two cache
+// lines: loading such tiles takes four times as long. A is read as what will not be
+// read again soon, so that the panels stay in the first-level cache. Each block asks
+// for two rows of C, to have them when they are to be written.
 
 // func amxTiles32(w *amxWork)
 TEXT ·amxTiles32(SB), NOSPLIT, $0-8
@@ -52,6 +56,7 @@ tile:
 	MOVQ amxWork_b(DI), R11
 	MOVQ R11, R13
 	ADDQ amxWork_bPanel(DI), R13
+	MOVQ DX, R15
 	MOVQ amxWork_blocks(DI), AX
 
 block:
@@ -63,6 +68,12 @@ block:
 	TILELOADDT1(BASE1, STRIDE, 5)
 	TDPBF16PS(6, 5, 2)
 	TDPBF16PS(7, 5, 3)
+	PREFETCHW_R15(0)
+	PREFETCHW_R15(64)
+	ADDQ amxWork_cRow(DI), R15
+	PREFETCHW_R15(0)
+	PREFETCHW_R15(64)
+	ADDQ amxWork_cRow(DI), R15
 	ADDQ amxWork_aBlock(DI), R8
 	ADDQ amxWork_aBlock(DI), R9
 	ADDQ $1024, R11
