@@ -4,7 +4,7 @@ Each contender is a process that answers JSON commands (see torch_worker.py). Fi
 weights on the same windows and their losses are compared. Then, for one piece of work, the contenders take turns, a few
 steps each, so that a slow minute of the machine hits all of them. The peer of a row is the fastest of its modes by
 median. Last, a process of its own trains a few steps for each program's peak memory. Figures are kept in
-results-ISA.json beside this file, so that several runs with --only make one table.
+results-KERNELS.json beside this file, by the name of Refrain's kernels, so that several runs with --only make one table.
 """
 
 import argparse
@@ -143,14 +143,14 @@ def features():
     return ", ".join(f for f in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if f in flags)
 
 
-def about(everyone):
+def about(args, everyone):
     """The machine and the versions: figures of another are not of the same table."""
     found = {c.name: c.about for c in everyone}
     versions = [f"Refrain ({found['refrain']['kernels']} kernels, {found['refrain']['go']})", f"PyTorch {found['torch']['torch']}"]
     if "keras" in found:
         versions.append(f"Keras {found['keras']['keras']} on TensorFlow {found['keras']['tensorflow']}")
     machine = f"{cpu_name()} ({features()}), {found['refrain']['threads']} threads of {os.cpu_count()} CPUs"
-    return {"machine": machine, "kernels": found["refrain"]["kernels"], "versions": versions}
+    return {"machine": machine, "kernels": found["refrain"]["kernels"], "versions": versions, "isa": args.isa}
 
 
 def run(args, everyone, rows, keep):
@@ -185,24 +185,23 @@ def cells_of(args, name, default):
     return args.cells.split(",") if args.cells else default
 
 
-def write(args, data, isa):
+def write(args, data):
     """Makes the sections and the picture of all rows there are, in the order of works.py."""
-    rows, cells = data["rows"], ("rnn", "lstm", "gru")
-    made = (f"Written by `bench/peers/run{' --isa avx2' if args.isa else ''}`, "
+    rows, cells, kernels = data["rows"], ("rnn", "lstm", "gru"), data["kernels"]
+    made = (f"Written by `bench/peers/run{' --isa avx2' if data['isa'] else ''}`, "
             f"{min(r['date'] for r in rows.values())} to {max(r['date'] for r in rows.values())}: "
-            f"{data['machine']}; {'; '.join(data['versions'])}." + (" All programs are kept to AVX2." if args.isa else ""))
+            f"{data['machine']}; {'; '.join(data['versions'])}." + (" All programs are kept to AVX2." if data["isa"] else ""))
     listed = [(name, cell, w, rows[f"train|{name}|{cell}"]) for name, w in TRAINED.items() for cell in cells
               if f"train|{name}|{cell}" in rows]
     if listed:
-        picture = f"peers-{isa}.png"
-        body = report.training(isa, made, listed, picture)
-        report.replace_section(args.out, f"peers-{isa}", "\n".join(body))
-        report.draw(args.out.parent / picture, f"Training beside PyTorch: {data['machine']}, {isa} kernels", listed)
+        picture = f"peers-{kernels}.png"
+        body = report.training(kernels, made, listed, picture)
+        report.replace_section(args.out, f"peers-{kernels}", "\n".join(body))
+        report.draw(args.out.parent / picture, f"Training beside PyTorch, {kernels} kernels\n{data['machine']}", listed)
     written = {kind: [(name, cell, rows[f"{kind}|{name}|{cell}"]) for name in GENERATED for cell in cells
                       if f"{kind}|{name}|{cell}" in rows] for kind in report.GENERATION}
     if any(written.values()):
-        report.replace_section(args.out, "peers-generation" + (f"-{isa}" if args.isa else ""),
-                               "\n".join(report.generation(isa, made, written)))
+        report.replace_section(args.out, f"peers-generation-{kernels}", "\n".join(report.generation(kernels, made, written)))
     print(f"written to {args.out}", file=sys.stderr)
 
 
@@ -225,20 +224,23 @@ def main():
     if args.isa:
         os.environ.update(AVX2)
 
-    kept = HERE / f"results-{args.isa or 'best'}.json"
+    if args.write:
+        for kept in sorted(HERE.glob("results-*.json")):
+            write(args, json.loads(kept.read_text()))
+        return
+    everyone = contenders(args)
+    now = about(args, everyone)
+    kept = HERE / f"results-{now['kernels']}.json"
     data = json.loads(kept.read_text()) if kept.exists() else {"rows": {}}
-    if not args.write:
-        everyone = contenders(args)
-        now = about(everyone)
-        if data["rows"] and (data["machine"], data["kernels"]) != (now["machine"], now["kernels"]):
-            data["rows"] = {}
-        if data.get("versions") and args.no_keras:  # keep the name of what other rows were measured with
-            now["versions"] = data["versions"]
-        data.update(now)
-        run(args, everyone, data["rows"], lambda: kept.write_text(json.dumps(data, indent=1) + "\n"))
-        for c in everyone:
-            c.close()
-    write(args, data, data["kernels"])
+    if data["rows"] and data["machine"] != now["machine"]:
+        data["rows"] = {}
+    if data["rows"] and args.no_keras:  # keep the name of what other rows were measured with
+        now["versions"] = data["versions"]
+    data.update(now)
+    run(args, everyone, data["rows"], lambda: kept.write_text(json.dumps(data, indent=1) + "\n"))
+    for c in everyone:
+        c.close()
+    write(args, data)
 
 
 if __name__ == "__main__":
