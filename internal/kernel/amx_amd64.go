@@ -100,8 +100,7 @@ const amxDepth = 384
 func amxPeak(multiplyAdds int) (operations float64) {
 	const perTile, perCall = amxPeakBlocks * amxRows * tileWords * 2 * PanelWidth * 2, 256
 	times := max(1, multiplyAdds/perTile)
-	operands := amxPeakOperands()
-	var c [amxRows * 2 * PanelWidth]float32
+	operands, c := amxPeakOperands(), Buffer(amxRows*2*PanelWidth)
 	w := amxWork{blocks: amxPeakBlocks, c: &c[0], cRow: 2 * PanelWidth * 4, from: &noBias[0]}
 	w.left(&strip{height: amxRows, a: operands, rowStride: tileWords}, 0, PanelWidth)
 	w.b, w.bPanel = &operands[amxRows*tileWords], amxPeakBlocks*tileWords*PanelWidth*4
@@ -118,7 +117,7 @@ const amxPeakBlocks = 16
 // amxPeakOperands are a row of tiles of A and two panels of B. They are random: the
 // units are faster with zeros.
 var amxPeakOperands = sync.OnceValue(func() []float32 {
-	operands := make([]float32, (amxRows+amxPeakBlocks*2*PanelWidth)*tileWords)
+	operands := Buffer((amxRows + amxPeakBlocks*2*PanelWidth) * tileWords)
 	random := uint32(1)
 	for i := range operands {
 		random = random*1664525 + 1013904223

@@ -110,7 +110,7 @@ func (s start) at(c *float32, ldc, j int) (from *float32, stride int) {
 }
 
 // noBias is as wide as the widest tile.
-var noBias [2 * PanelWidth]float32
+var noBias = Buffer(2 * PanelWidth)
 
 // fill writes columns j0 to j1 of the given number of rows, where C is fresh.
 func (s start) fill(c []float32, ldc, rows, j0, j1 int) {
