@@ -4,7 +4,7 @@
 
 package kernel
 
-func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32) {
+func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32) {
 	panic(noAssembly)
 }
 
@@ -12,7 +12,7 @@ func tile1x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tile
 	panic(noAssembly)
 }
 
-func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32) {
+func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32) {
 	panic(noAssembly)
 }
 
@@ -20,7 +20,7 @@ func tile2x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tile
 	panic(noAssembly)
 }
 
-func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32) {
+func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32) {
 	panic(noAssembly)
 }
 
@@ -28,7 +28,7 @@ func tile3x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tile
 	panic(noAssembly)
 }
 
-func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32) {
+func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32) {
 	panic(noAssembly)
 }
 
@@ -36,7 +36,7 @@ func tile4x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tile
 	panic(noAssembly)
 }
 
-func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32) {
+func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32) {
 	panic(noAssembly)
 }
 
@@ -44,7 +44,7 @@ func tile5x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tile
 	panic(noAssembly)
 }
 
-func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32) {
+func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32) {
 	panic(noAssembly)
 }
 
@@ -56,11 +56,11 @@ func tile1x64(tiles int, k int, a *float32, rowStride int, kStride int, tileStri
 	panic(noAssembly)
 }
 
-func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int) {
+func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32) {
 	panic(noAssembly)
 }
 
-func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int) {
+func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32) {
 	panic(noAssembly)
 }
 

@@ -4,49 +4,49 @@
 
 package kernel
 
-// tile1x16 writes tiles of 1 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
+// tile1x16 writes tiles of 1 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. In four steps it asks for so many lines of each panel from ahead on, and at last for the tile at next, which follows.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 
 // tile1x16Edge does so with tiles of 1 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
 func tile1x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 
-// tile2x16 writes tiles of 2 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
+// tile2x16 writes tiles of 2 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. In four steps it asks for so many lines of each panel from ahead on, and at last for the tile at next, which follows.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 
 // tile2x16Edge does so with tiles of 2 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
 func tile2x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 
-// tile3x16 writes tiles of 3 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
+// tile3x16 writes tiles of 3 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. In four steps it asks for so many lines of each panel from ahead on, and at last for the tile at next, which follows.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 
 // tile3x16Edge does so with tiles of 3 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
 func tile3x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 
-// tile4x16 writes tiles of 4 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
+// tile4x16 writes tiles of 4 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. In four steps it asks for so many lines of each panel from ahead on, and at last for the tile at next, which follows.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 
 // tile4x16Edge does so with tiles of 4 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
 func tile4x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 
-// tile5x16 writes tiles of 5 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
+// tile5x16 writes tiles of 5 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. In four steps it asks for so many lines of each panel from ahead on, and at last for the tile at next, which follows.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 
 // tile5x16Edge does so with tiles of 5 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
 func tile5x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, mask *int32)
 
-// tile6x16 writes tiles of 6 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. It asks for the lines of B from ahead on, and for the tile at next, which follows the last.
+// tile6x16 writes tiles of 6 rows and 16 columns of C, one below the other, whose chains begin with the rows at from. In four steps it asks for so many lines of each panel from ahead on, and at last for the tile at next, which follows.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 
 // tile6x16Edge does so with tiles of 6 rows and the columns that mask selects.
 // Strides and ldc are in bytes. tiles and k must be positive.
@@ -56,13 +56,13 @@ func tile6x16Edge(tiles int, k int, a *float32, rowStride int, kStride int, tile
 // Strides and ldc are in bytes. tiles and k must be positive.
 func tile1x64(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
 
-// tile2x32 writes tiles of 2 rows and 32 columns of C, one below the other, whose chains begin with the rows at from.
+// tile2x32 writes tiles of 2 rows and 32 columns of C, one below the other, whose chains begin with the rows at from. In four steps it asks for so many lines of each panel from ahead on, and at last for the tile at next, which follows.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
+func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 
-// tile3x32 writes tiles of 3 rows and 32 columns of C, one below the other, whose chains begin with the rows at from.
+// tile3x32 writes tiles of 3 rows and 32 columns of C, one below the other, whose chains begin with the rows at from. In four steps it asks for so many lines of each panel from ahead on, and at last for the tile at next, which follows.
 // Strides and ldc are in bytes. tiles and k must be positive.
-func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
+func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 
 // packTransposed copies 8 rows of 8·steps elements, ld bytes apart, into 8 columns of a panel.
 func packTransposed(steps int, dst *float32, src *float32, ld int)

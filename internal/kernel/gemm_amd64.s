@@ -4,80 +4,83 @@
 
 #include "textflag.h"
 
-// func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+// func tile1x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile1x16(SB), NOSPLIT, $0-112
+TEXT ·tile1x16(SB), NOSPLIT, $0-120
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ kStride+32(FP), DI
-	MOVQ tileStride+40(FP), R8
-	MOVQ b+48(FP), R9
-	MOVQ c+64(FP), R11
-	MOVQ ldc+72(FP), R12
-	MOVQ ahead+96(FP), R13
+	MOVQ a+16(FP), DX
+	MOVQ kStride+32(FP), SI
+	MOVQ tileStride+40(FP), DI
+	MOVQ c+64(FP), R9
+	MOVQ ldc+72(FP), R10
+	MOVQ ahead+96(FP), R11
 
 tile:
-	MOVQ       from+80(FP), DX
-	VMOVUPS    (DX), Y0
-	VMOVUPS    32(DX), Y1
-	ADDQ       fromStride+88(FP), DX
-	MOVQ       DX, from+80(FP)
-	IMUL3Q     $0x01, R12, DX
-	ADDQ       R11, DX
+	MOVQ       from+80(FP), CX
+	VMOVUPS    (CX), Y0
+	VMOVUPS    32(CX), Y1
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	IMUL3Q     $0x01, R10, CX
+	ADDQ       R9, CX
 	CMPQ       AX, $0x01
-	CMOVQEQ    next+104(FP), DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R12, DX
-	MOVQ       CX, DX
-	MOVQ       R9, R10
-	MOVQ       BX, SI
+	CMOVQEQ    next+112(FP), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R10, CX
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R8
+	MOVQ       DX, BX
 	CMPQ       CX, $0x04
 	JLT        one
 
 four:
-	VBROADCASTSS (SI), Y2
-	VFMADD231PS  (R10), Y2, Y0
-	VFMADD231PS  32(R10), Y2, Y1
-	ADDQ         DI, SI
-	VBROADCASTSS (SI), Y2
-	VFMADD231PS  64(R10), Y2, Y0
-	VFMADD231PS  96(R10), Y2, Y1
-	ADDQ         DI, SI
-	VBROADCASTSS (SI), Y2
-	VFMADD231PS  128(R10), Y2, Y0
-	VFMADD231PS  160(R10), Y2, Y1
-	ADDQ         DI, SI
-	VBROADCASTSS (SI), Y2
-	VFMADD231PS  192(R10), Y2, Y0
-	VFMADD231PS  224(R10), Y2, Y1
-	ADDQ         DI, SI
-	PREFETCHT1   (R13)
-	ADDQ         $0x40, R13
-	ADDQ         $0x00000100, R10
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
-	JGE          four
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  (R8), Y2, Y0
+	VFMADD231PS  32(R8), Y2, Y1
+	ADDQ         SI, BX
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  64(R8), Y2, Y0
+	VFMADD231PS  96(R8), Y2, Y1
+	ADDQ         SI, BX
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  128(R8), Y2, Y0
+	VFMADD231PS  160(R8), Y2, Y1
+	ADDQ         SI, BX
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  192(R8), Y2, Y0
+	VFMADD231PS  224(R8), Y2, Y1
+	ADDQ         SI, BX
+	MOVQ         lines+104(FP), R12
+
+ahead:
+	PREFETCHT1 (R11)
+	ADDQ       $0x40, R11
+	DECQ       R12
+	JNZ        ahead
+	ADDQ       $0x00000100, R8
+	SUBQ       $0x04, CX
+	CMPQ       CX, $0x04
+	JGE        four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VBROADCASTSS (SI), Y2
-	VFMADD231PS  (R10), Y2, Y0
-	VFMADD231PS  32(R10), Y2, Y1
-	ADDQ         DI, SI
-	ADDQ         $0x00000040, R10
-	DECQ         DX
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  (R8), Y2, Y0
+	VFMADD231PS  32(R8), Y2, Y1
+	ADDQ         SI, BX
+	ADDQ         $0x00000040, R8
+	DECQ         CX
 	JNZ          rest
 
 store:
-	VMOVUPS Y0, (R11)
-	VMOVUPS Y1, 32(R11)
-	ADDQ    R12, R11
-	ADDQ    R8, BX
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	ADDQ    R10, R9
+	ADDQ    DI, DX
 	DECQ    AX
 	JNZ     tile
 	VZEROUPPER
@@ -87,186 +90,187 @@ store:
 // Requires: AVX, FMA3
 TEXT ·tile1x16Edge(SB), NOSPLIT, $0-104
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ kStride+32(FP), DI
-	MOVQ tileStride+40(FP), R8
-	MOVQ b+48(FP), R9
-	MOVQ c+64(FP), R11
-	MOVQ ldc+72(FP), R12
+	MOVQ a+16(FP), DX
+	MOVQ kStride+32(FP), SI
+	MOVQ tileStride+40(FP), DI
+	MOVQ c+64(FP), R9
+	MOVQ ldc+72(FP), R10
 
 tile:
-	MOVQ       mask+96(FP), DX
-	VMOVUPS    (DX), Y2
-	VMOVUPS    32(DX), Y3
-	MOVQ       from+80(FP), DX
-	VMASKMOVPS (DX), Y2, Y0
-	VMASKMOVPS 32(DX), Y3, Y1
-	ADDQ       fromStride+88(FP), DX
-	MOVQ       DX, from+80(FP)
-	MOVQ       CX, DX
-	MOVQ       R9, R10
-	MOVQ       BX, SI
+	MOVQ       mask+96(FP), CX
+	VMOVUPS    (CX), Y2
+	VMOVUPS    32(CX), Y3
+	MOVQ       from+80(FP), CX
+	VMASKMOVPS (CX), Y2, Y0
+	VMASKMOVPS 32(CX), Y3, Y1
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R8
+	MOVQ       DX, BX
 	CMPQ       CX, $0x04
 	JLT        one
 
 four:
-	VBROADCASTSS (SI), Y2
-	VFMADD231PS  (R10), Y2, Y0
-	VFMADD231PS  32(R10), Y2, Y1
-	ADDQ         DI, SI
-	VBROADCASTSS (SI), Y2
-	VFMADD231PS  64(R10), Y2, Y0
-	VFMADD231PS  96(R10), Y2, Y1
-	ADDQ         DI, SI
-	VBROADCASTSS (SI), Y2
-	VFMADD231PS  128(R10), Y2, Y0
-	VFMADD231PS  160(R10), Y2, Y1
-	ADDQ         DI, SI
-	VBROADCASTSS (SI), Y2
-	VFMADD231PS  192(R10), Y2, Y0
-	VFMADD231PS  224(R10), Y2, Y1
-	ADDQ         DI, SI
-	ADDQ         $0x00000100, R10
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  (R8), Y2, Y0
+	VFMADD231PS  32(R8), Y2, Y1
+	ADDQ         SI, BX
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  64(R8), Y2, Y0
+	VFMADD231PS  96(R8), Y2, Y1
+	ADDQ         SI, BX
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  128(R8), Y2, Y0
+	VFMADD231PS  160(R8), Y2, Y1
+	ADDQ         SI, BX
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  192(R8), Y2, Y0
+	VFMADD231PS  224(R8), Y2, Y1
+	ADDQ         SI, BX
+	ADDQ         $0x00000100, R8
+	SUBQ         $0x04, CX
+	CMPQ         CX, $0x04
 	JGE          four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VBROADCASTSS (SI), Y2
-	VFMADD231PS  (R10), Y2, Y0
-	VFMADD231PS  32(R10), Y2, Y1
-	ADDQ         DI, SI
-	ADDQ         $0x00000040, R10
-	DECQ         DX
+	VBROADCASTSS (BX), Y2
+	VFMADD231PS  (R8), Y2, Y0
+	VFMADD231PS  32(R8), Y2, Y1
+	ADDQ         SI, BX
+	ADDQ         $0x00000040, R8
+	DECQ         CX
 	JNZ          rest
 
 store:
-	MOVQ       mask+96(FP), DX
-	VMOVUPS    (DX), Y2
-	VMOVUPS    32(DX), Y3
-	VMASKMOVPS Y0, Y2, (R11)
-	VMASKMOVPS Y1, Y3, 32(R11)
-	ADDQ       R12, R11
-	ADDQ       R8, BX
+	MOVQ       mask+96(FP), CX
+	VMOVUPS    (CX), Y2
+	VMOVUPS    32(CX), Y3
+	VMASKMOVPS Y0, Y2, (R9)
+	VMASKMOVPS Y1, Y3, 32(R9)
+	ADDQ       R10, R9
+	ADDQ       DI, DX
 	DECQ       AX
 	JNZ        tile
 	VZEROUPPER
 	RET
 
-// func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+// func tile2x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile2x16(SB), NOSPLIT, $0-112
+TEXT ·tile2x16(SB), NOSPLIT, $0-120
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ rowStride+24(FP), DI
-	MOVQ kStride+32(FP), R8
-	MOVQ tileStride+40(FP), R9
-	MOVQ b+48(FP), R10
-	MOVQ c+64(FP), R12
-	MOVQ ldc+72(FP), R13
-	MOVQ ahead+96(FP), R14
+	MOVQ a+16(FP), DX
+	MOVQ rowStride+24(FP), SI
+	MOVQ kStride+32(FP), DI
+	MOVQ tileStride+40(FP), R8
+	MOVQ c+64(FP), R10
+	MOVQ ldc+72(FP), R11
+	MOVQ ahead+96(FP), R12
 
 tile:
-	MOVQ       from+80(FP), DX
-	VMOVUPS    (DX), Y0
-	VMOVUPS    32(DX), Y1
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y2
-	VMOVUPS    32(DX), Y3
-	ADDQ       fromStride+88(FP), DX
-	MOVQ       DX, from+80(FP)
-	IMUL3Q     $0x02, R13, DX
-	ADDQ       R12, DX
+	MOVQ       from+80(FP), CX
+	VMOVUPS    (CX), Y0
+	VMOVUPS    32(CX), Y1
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y2
+	VMOVUPS    32(CX), Y3
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	IMUL3Q     $0x02, R11, CX
+	ADDQ       R10, CX
 	CMPQ       AX, $0x01
-	CMOVQEQ    next+104(FP), DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R13, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R13, DX
-	MOVQ       CX, DX
-	MOVQ       R10, R11
-	MOVQ       BX, SI
+	CMOVQEQ    next+112(FP), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R11, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R11, CX
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R9
+	MOVQ       DX, BX
 	CMPQ       CX, $0x04
 	JLT        one
 
 four:
-	VMOVUPS      (R11), Y4
-	VMOVUPS      32(R11), Y5
-	VBROADCASTSS (SI), Y6
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (SI)(DI*1), Y6
+	VBROADCASTSS (BX)(SI*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         R8, SI
-	VMOVUPS      64(R11), Y4
-	VMOVUPS      96(R11), Y5
-	VBROADCASTSS (SI), Y6
+	ADDQ         DI, BX
+	VMOVUPS      64(R9), Y4
+	VMOVUPS      96(R9), Y5
+	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (SI)(DI*1), Y6
+	VBROADCASTSS (BX)(SI*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         R8, SI
-	VMOVUPS      128(R11), Y4
-	VMOVUPS      160(R11), Y5
-	VBROADCASTSS (SI), Y6
+	ADDQ         DI, BX
+	VMOVUPS      128(R9), Y4
+	VMOVUPS      160(R9), Y5
+	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (SI)(DI*1), Y6
+	VBROADCASTSS (BX)(SI*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         R8, SI
-	VMOVUPS      192(R11), Y4
-	VMOVUPS      224(R11), Y5
-	VBROADCASTSS (SI), Y6
+	ADDQ         DI, BX
+	VMOVUPS      192(R9), Y4
+	VMOVUPS      224(R9), Y5
+	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (SI)(DI*1), Y6
+	VBROADCASTSS (BX)(SI*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         R8, SI
-	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
-	ADDQ         $0x00000100, R11
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
-	JGE          four
+	ADDQ         DI, BX
+	MOVQ         lines+104(FP), R13
+
+ahead:
+	PREFETCHT1 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        ahead
+	ADDQ       $0x00000100, R9
+	SUBQ       $0x04, CX
+	CMPQ       CX, $0x04
+	JGE        four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VMOVUPS      (R11), Y4
-	VMOVUPS      32(R11), Y5
-	VBROADCASTSS (SI), Y6
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (SI)(DI*1), Y6
+	VBROADCASTSS (BX)(SI*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         R8, SI
-	ADDQ         $0x00000040, R11
-	DECQ         DX
+	ADDQ         DI, BX
+	ADDQ         $0x00000040, R9
+	DECQ         CX
 	JNZ          rest
 
 store:
-	VMOVUPS Y0, (R12)
-	VMOVUPS Y1, 32(R12)
-	ADDQ    R13, R12
-	VMOVUPS Y2, (R12)
-	VMOVUPS Y3, 32(R12)
-	ADDQ    R13, R12
-	ADDQ    R9, BX
+	VMOVUPS Y0, (R10)
+	VMOVUPS Y1, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y2, (R10)
+	VMOVUPS Y3, 32(R10)
+	ADDQ    R11, R10
+	ADDQ    R8, DX
 	DECQ    AX
 	JNZ     tile
 	VZEROUPPER
@@ -276,242 +280,243 @@ store:
 // Requires: AVX, FMA3
 TEXT ·tile2x16Edge(SB), NOSPLIT, $0-104
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ rowStride+24(FP), DI
-	MOVQ kStride+32(FP), R8
-	MOVQ tileStride+40(FP), R9
-	MOVQ b+48(FP), R10
-	MOVQ c+64(FP), R12
-	MOVQ ldc+72(FP), R13
+	MOVQ a+16(FP), DX
+	MOVQ rowStride+24(FP), SI
+	MOVQ kStride+32(FP), DI
+	MOVQ tileStride+40(FP), R8
+	MOVQ c+64(FP), R10
+	MOVQ ldc+72(FP), R11
 
 tile:
-	MOVQ       mask+96(FP), DX
-	VMOVUPS    (DX), Y4
-	VMOVUPS    32(DX), Y5
-	MOVQ       from+80(FP), DX
-	VMASKMOVPS (DX), Y4, Y0
-	VMASKMOVPS 32(DX), Y5, Y1
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y4, Y2
-	VMASKMOVPS 32(DX), Y5, Y3
-	ADDQ       fromStride+88(FP), DX
-	MOVQ       DX, from+80(FP)
-	MOVQ       CX, DX
-	MOVQ       R10, R11
-	MOVQ       BX, SI
+	MOVQ       mask+96(FP), CX
+	VMOVUPS    (CX), Y4
+	VMOVUPS    32(CX), Y5
+	MOVQ       from+80(FP), CX
+	VMASKMOVPS (CX), Y4, Y0
+	VMASKMOVPS 32(CX), Y5, Y1
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y4, Y2
+	VMASKMOVPS 32(CX), Y5, Y3
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R9
+	MOVQ       DX, BX
 	CMPQ       CX, $0x04
 	JLT        one
 
 four:
-	VMOVUPS      (R11), Y4
-	VMOVUPS      32(R11), Y5
-	VBROADCASTSS (SI), Y6
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (SI)(DI*1), Y6
+	VBROADCASTSS (BX)(SI*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         R8, SI
-	VMOVUPS      64(R11), Y4
-	VMOVUPS      96(R11), Y5
-	VBROADCASTSS (SI), Y6
+	ADDQ         DI, BX
+	VMOVUPS      64(R9), Y4
+	VMOVUPS      96(R9), Y5
+	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (SI)(DI*1), Y6
+	VBROADCASTSS (BX)(SI*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         R8, SI
-	VMOVUPS      128(R11), Y4
-	VMOVUPS      160(R11), Y5
-	VBROADCASTSS (SI), Y6
+	ADDQ         DI, BX
+	VMOVUPS      128(R9), Y4
+	VMOVUPS      160(R9), Y5
+	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (SI)(DI*1), Y6
+	VBROADCASTSS (BX)(SI*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         R8, SI
-	VMOVUPS      192(R11), Y4
-	VMOVUPS      224(R11), Y5
-	VBROADCASTSS (SI), Y6
+	ADDQ         DI, BX
+	VMOVUPS      192(R9), Y4
+	VMOVUPS      224(R9), Y5
+	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (SI)(DI*1), Y6
+	VBROADCASTSS (BX)(SI*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         R8, SI
-	ADDQ         $0x00000100, R11
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
+	ADDQ         DI, BX
+	ADDQ         $0x00000100, R9
+	SUBQ         $0x04, CX
+	CMPQ         CX, $0x04
 	JGE          four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VMOVUPS      (R11), Y4
-	VMOVUPS      32(R11), Y5
-	VBROADCASTSS (SI), Y6
+	VMOVUPS      (R9), Y4
+	VMOVUPS      32(R9), Y5
+	VBROADCASTSS (BX), Y6
 	VFMADD231PS  Y4, Y6, Y0
 	VFMADD231PS  Y5, Y6, Y1
-	VBROADCASTSS (SI)(DI*1), Y6
+	VBROADCASTSS (BX)(SI*1), Y6
 	VFMADD231PS  Y4, Y6, Y2
 	VFMADD231PS  Y5, Y6, Y3
-	ADDQ         R8, SI
-	ADDQ         $0x00000040, R11
-	DECQ         DX
+	ADDQ         DI, BX
+	ADDQ         $0x00000040, R9
+	DECQ         CX
 	JNZ          rest
 
 store:
-	MOVQ       mask+96(FP), DX
-	VMOVUPS    (DX), Y4
-	VMOVUPS    32(DX), Y5
-	VMASKMOVPS Y0, Y4, (R12)
-	VMASKMOVPS Y1, Y5, 32(R12)
-	ADDQ       R13, R12
-	VMASKMOVPS Y2, Y4, (R12)
-	VMASKMOVPS Y3, Y5, 32(R12)
-	ADDQ       R13, R12
-	ADDQ       R9, BX
+	MOVQ       mask+96(FP), CX
+	VMOVUPS    (CX), Y4
+	VMOVUPS    32(CX), Y5
+	VMASKMOVPS Y0, Y4, (R10)
+	VMASKMOVPS Y1, Y5, 32(R10)
+	ADDQ       R11, R10
+	VMASKMOVPS Y2, Y4, (R10)
+	VMASKMOVPS Y3, Y5, 32(R10)
+	ADDQ       R11, R10
+	ADDQ       R8, DX
 	DECQ       AX
 	JNZ        tile
 	VZEROUPPER
 	RET
 
-// func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+// func tile3x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile3x16(SB), NOSPLIT, $0-112
+TEXT ·tile3x16(SB), NOSPLIT, $0-120
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ rowStride+24(FP), DI
-	MOVQ kStride+32(FP), R8
-	MOVQ tileStride+40(FP), R9
-	MOVQ b+48(FP), R10
-	MOVQ c+64(FP), R12
-	MOVQ ldc+72(FP), R13
-	MOVQ ahead+96(FP), R14
+	MOVQ a+16(FP), DX
+	MOVQ rowStride+24(FP), SI
+	MOVQ kStride+32(FP), DI
+	MOVQ tileStride+40(FP), R8
+	MOVQ c+64(FP), R10
+	MOVQ ldc+72(FP), R11
+	MOVQ ahead+96(FP), R12
 
 tile:
-	MOVQ       from+80(FP), DX
-	VMOVUPS    (DX), Y0
-	VMOVUPS    32(DX), Y1
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y2
-	VMOVUPS    32(DX), Y3
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y4
-	VMOVUPS    32(DX), Y5
-	ADDQ       fromStride+88(FP), DX
-	MOVQ       DX, from+80(FP)
-	IMUL3Q     $0x03, R13, DX
-	ADDQ       R12, DX
+	MOVQ       from+80(FP), CX
+	VMOVUPS    (CX), Y0
+	VMOVUPS    32(CX), Y1
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y2
+	VMOVUPS    32(CX), Y3
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y4
+	VMOVUPS    32(CX), Y5
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	IMUL3Q     $0x03, R11, CX
+	ADDQ       R10, CX
 	CMPQ       AX, $0x01
-	CMOVQEQ    next+104(FP), DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R13, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R13, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R13, DX
-	MOVQ       CX, DX
-	MOVQ       R10, R11
-	MOVQ       BX, SI
+	CMOVQEQ    next+112(FP), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R11, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R11, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R11, CX
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R9
+	MOVQ       DX, BX
 	CMPQ       CX, $0x04
 	JLT        one
 
 four:
-	VMOVUPS      (R11), Y6
-	VMOVUPS      32(R11), Y7
-	VBROADCASTSS (SI), Y8
+	VMOVUPS      (R9), Y6
+	VMOVUPS      32(R9), Y7
+	VBROADCASTSS (BX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (SI)(DI*1), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (SI)(DI*2), Y8
+	VBROADCASTSS (BX)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         R8, SI
-	VMOVUPS      64(R11), Y6
-	VMOVUPS      96(R11), Y7
-	VBROADCASTSS (SI), Y8
+	ADDQ         DI, BX
+	VMOVUPS      64(R9), Y6
+	VMOVUPS      96(R9), Y7
+	VBROADCASTSS (BX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (SI)(DI*1), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (SI)(DI*2), Y8
+	VBROADCASTSS (BX)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         R8, SI
-	VMOVUPS      128(R11), Y6
-	VMOVUPS      160(R11), Y7
-	VBROADCASTSS (SI), Y8
+	ADDQ         DI, BX
+	VMOVUPS      128(R9), Y6
+	VMOVUPS      160(R9), Y7
+	VBROADCASTSS (BX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (SI)(DI*1), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (SI)(DI*2), Y8
+	VBROADCASTSS (BX)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         R8, SI
-	VMOVUPS      192(R11), Y6
-	VMOVUPS      224(R11), Y7
-	VBROADCASTSS (SI), Y8
+	ADDQ         DI, BX
+	VMOVUPS      192(R9), Y6
+	VMOVUPS      224(R9), Y7
+	VBROADCASTSS (BX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (SI)(DI*1), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (SI)(DI*2), Y8
+	VBROADCASTSS (BX)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         R8, SI
-	PREFETCHT1   (R14)
-	ADDQ         $0x40, R14
-	ADDQ         $0x00000100, R11
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
-	JGE          four
+	ADDQ         DI, BX
+	MOVQ         lines+104(FP), R13
+
+ahead:
+	PREFETCHT1 (R12)
+	ADDQ       $0x40, R12
+	DECQ       R13
+	JNZ        ahead
+	ADDQ       $0x00000100, R9
+	SUBQ       $0x04, CX
+	CMPQ       CX, $0x04
+	JGE        four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VMOVUPS      (R11), Y6
-	VMOVUPS      32(R11), Y7
-	VBROADCASTSS (SI), Y8
+	VMOVUPS      (R9), Y6
+	VMOVUPS      32(R9), Y7
+	VBROADCASTSS (BX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (SI)(DI*1), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (SI)(DI*2), Y8
+	VBROADCASTSS (BX)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         R8, SI
-	ADDQ         $0x00000040, R11
-	DECQ         DX
+	ADDQ         DI, BX
+	ADDQ         $0x00000040, R9
+	DECQ         CX
 	JNZ          rest
 
 store:
-	VMOVUPS Y0, (R12)
-	VMOVUPS Y1, 32(R12)
-	ADDQ    R13, R12
-	VMOVUPS Y2, (R12)
-	VMOVUPS Y3, 32(R12)
-	ADDQ    R13, R12
-	VMOVUPS Y4, (R12)
-	VMOVUPS Y5, 32(R12)
-	ADDQ    R13, R12
-	ADDQ    R9, BX
+	VMOVUPS Y0, (R10)
+	VMOVUPS Y1, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y2, (R10)
+	VMOVUPS Y3, 32(R10)
+	ADDQ    R11, R10
+	VMOVUPS Y4, (R10)
+	VMOVUPS Y5, 32(R10)
+	ADDQ    R11, R10
+	ADDQ    R8, DX
 	DECQ    AX
 	JNZ     tile
 	VZEROUPPER
@@ -521,294 +526,295 @@ store:
 // Requires: AVX, FMA3
 TEXT ·tile3x16Edge(SB), NOSPLIT, $0-104
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ rowStride+24(FP), DI
-	MOVQ kStride+32(FP), R8
-	MOVQ tileStride+40(FP), R9
-	MOVQ b+48(FP), R10
-	MOVQ c+64(FP), R12
-	MOVQ ldc+72(FP), R13
+	MOVQ a+16(FP), DX
+	MOVQ rowStride+24(FP), SI
+	MOVQ kStride+32(FP), DI
+	MOVQ tileStride+40(FP), R8
+	MOVQ c+64(FP), R10
+	MOVQ ldc+72(FP), R11
 
 tile:
-	MOVQ       mask+96(FP), DX
-	VMOVUPS    (DX), Y6
-	VMOVUPS    32(DX), Y7
-	MOVQ       from+80(FP), DX
-	VMASKMOVPS (DX), Y6, Y0
-	VMASKMOVPS 32(DX), Y7, Y1
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y6, Y2
-	VMASKMOVPS 32(DX), Y7, Y3
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y6, Y4
-	VMASKMOVPS 32(DX), Y7, Y5
-	ADDQ       fromStride+88(FP), DX
-	MOVQ       DX, from+80(FP)
-	MOVQ       CX, DX
-	MOVQ       R10, R11
-	MOVQ       BX, SI
+	MOVQ       mask+96(FP), CX
+	VMOVUPS    (CX), Y6
+	VMOVUPS    32(CX), Y7
+	MOVQ       from+80(FP), CX
+	VMASKMOVPS (CX), Y6, Y0
+	VMASKMOVPS 32(CX), Y7, Y1
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y6, Y2
+	VMASKMOVPS 32(CX), Y7, Y3
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y6, Y4
+	VMASKMOVPS 32(CX), Y7, Y5
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R9
+	MOVQ       DX, BX
 	CMPQ       CX, $0x04
 	JLT        one
 
 four:
-	VMOVUPS      (R11), Y6
-	VMOVUPS      32(R11), Y7
-	VBROADCASTSS (SI), Y8
+	VMOVUPS      (R9), Y6
+	VMOVUPS      32(R9), Y7
+	VBROADCASTSS (BX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (SI)(DI*1), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (SI)(DI*2), Y8
+	VBROADCASTSS (BX)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         R8, SI
-	VMOVUPS      64(R11), Y6
-	VMOVUPS      96(R11), Y7
-	VBROADCASTSS (SI), Y8
+	ADDQ         DI, BX
+	VMOVUPS      64(R9), Y6
+	VMOVUPS      96(R9), Y7
+	VBROADCASTSS (BX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (SI)(DI*1), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (SI)(DI*2), Y8
+	VBROADCASTSS (BX)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         R8, SI
-	VMOVUPS      128(R11), Y6
-	VMOVUPS      160(R11), Y7
-	VBROADCASTSS (SI), Y8
+	ADDQ         DI, BX
+	VMOVUPS      128(R9), Y6
+	VMOVUPS      160(R9), Y7
+	VBROADCASTSS (BX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (SI)(DI*1), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (SI)(DI*2), Y8
+	VBROADCASTSS (BX)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         R8, SI
-	VMOVUPS      192(R11), Y6
-	VMOVUPS      224(R11), Y7
-	VBROADCASTSS (SI), Y8
+	ADDQ         DI, BX
+	VMOVUPS      192(R9), Y6
+	VMOVUPS      224(R9), Y7
+	VBROADCASTSS (BX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (SI)(DI*1), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (SI)(DI*2), Y8
+	VBROADCASTSS (BX)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         R8, SI
-	ADDQ         $0x00000100, R11
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
+	ADDQ         DI, BX
+	ADDQ         $0x00000100, R9
+	SUBQ         $0x04, CX
+	CMPQ         CX, $0x04
 	JGE          four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VMOVUPS      (R11), Y6
-	VMOVUPS      32(R11), Y7
-	VBROADCASTSS (SI), Y8
+	VMOVUPS      (R9), Y6
+	VMOVUPS      32(R9), Y7
+	VBROADCASTSS (BX), Y8
 	VFMADD231PS  Y6, Y8, Y0
 	VFMADD231PS  Y7, Y8, Y1
-	VBROADCASTSS (SI)(DI*1), Y8
+	VBROADCASTSS (BX)(SI*1), Y8
 	VFMADD231PS  Y6, Y8, Y2
 	VFMADD231PS  Y7, Y8, Y3
-	VBROADCASTSS (SI)(DI*2), Y8
+	VBROADCASTSS (BX)(SI*2), Y8
 	VFMADD231PS  Y6, Y8, Y4
 	VFMADD231PS  Y7, Y8, Y5
-	ADDQ         R8, SI
-	ADDQ         $0x00000040, R11
-	DECQ         DX
+	ADDQ         DI, BX
+	ADDQ         $0x00000040, R9
+	DECQ         CX
 	JNZ          rest
 
 store:
-	MOVQ       mask+96(FP), DX
-	VMOVUPS    (DX), Y6
-	VMOVUPS    32(DX), Y7
-	VMASKMOVPS Y0, Y6, (R12)
-	VMASKMOVPS Y1, Y7, 32(R12)
-	ADDQ       R13, R12
-	VMASKMOVPS Y2, Y6, (R12)
-	VMASKMOVPS Y3, Y7, 32(R12)
-	ADDQ       R13, R12
-	VMASKMOVPS Y4, Y6, (R12)
-	VMASKMOVPS Y5, Y7, 32(R12)
-	ADDQ       R13, R12
-	ADDQ       R9, BX
+	MOVQ       mask+96(FP), CX
+	VMOVUPS    (CX), Y6
+	VMOVUPS    32(CX), Y7
+	VMASKMOVPS Y0, Y6, (R10)
+	VMASKMOVPS Y1, Y7, 32(R10)
+	ADDQ       R11, R10
+	VMASKMOVPS Y2, Y6, (R10)
+	VMASKMOVPS Y3, Y7, 32(R10)
+	ADDQ       R11, R10
+	VMASKMOVPS Y4, Y6, (R10)
+	VMASKMOVPS Y5, Y7, 32(R10)
+	ADDQ       R11, R10
+	ADDQ       R8, DX
 	DECQ       AX
 	JNZ        tile
 	VZEROUPPER
 	RET
 
-// func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+// func tile4x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile4x16(SB), NOSPLIT, $0-112
+TEXT ·tile4x16(SB), NOSPLIT, $0-120
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ rowStride+24(FP), R8
-	MOVQ kStride+32(FP), R9
-	MOVQ tileStride+40(FP), R10
-	MOVQ b+48(FP), R11
-	MOVQ c+64(FP), R13
-	MOVQ ldc+72(FP), R14
-	MOVQ ahead+96(FP), R15
+	MOVQ a+16(FP), DX
+	MOVQ rowStride+24(FP), DI
+	MOVQ kStride+32(FP), R8
+	MOVQ tileStride+40(FP), R9
+	MOVQ c+64(FP), R11
+	MOVQ ldc+72(FP), R12
+	MOVQ ahead+96(FP), R13
 
 tile:
-	MOVQ       from+80(FP), DX
-	VMOVUPS    (DX), Y0
-	VMOVUPS    32(DX), Y1
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y2
-	VMOVUPS    32(DX), Y3
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y4
-	VMOVUPS    32(DX), Y5
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y6
-	VMOVUPS    32(DX), Y7
-	ADDQ       fromStride+88(FP), DX
-	MOVQ       DX, from+80(FP)
-	IMUL3Q     $0x04, R14, DX
-	ADDQ       R13, DX
+	MOVQ       from+80(FP), CX
+	VMOVUPS    (CX), Y0
+	VMOVUPS    32(CX), Y1
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y2
+	VMOVUPS    32(CX), Y3
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y4
+	VMOVUPS    32(CX), Y5
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y6
+	VMOVUPS    32(CX), Y7
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	IMUL3Q     $0x04, R12, CX
+	ADDQ       R11, CX
 	CMPQ       AX, $0x01
-	CMOVQEQ    next+104(FP), DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	MOVQ       CX, DX
-	MOVQ       R11, R12
-	MOVQ       BX, SI
-	LEAQ       (R8)(R8*2), DI
-	ADDQ       BX, DI
+	CMOVQEQ    next+112(FP), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R10
+	MOVQ       DX, BX
+	LEAQ       (DI)(DI*2), SI
+	ADDQ       DX, SI
 	CMPQ       CX, $0x04
 	JLT        one
 
 four:
-	VMOVUPS      (R12), Y8
-	VMOVUPS      32(R12), Y9
-	VBROADCASTSS (SI), Y10
+	VMOVUPS      (R10), Y8
+	VMOVUPS      32(R10), Y9
+	VBROADCASTSS (BX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(R8*1), Y10
+	VBROADCASTSS (BX)(DI*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(R8*2), Y10
+	VBROADCASTSS (BX)(DI*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (DI), Y10
+	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      64(R12), Y8
-	VMOVUPS      96(R12), Y9
-	VBROADCASTSS (SI), Y10
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      64(R10), Y8
+	VMOVUPS      96(R10), Y9
+	VBROADCASTSS (BX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(R8*1), Y10
+	VBROADCASTSS (BX)(DI*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(R8*2), Y10
+	VBROADCASTSS (BX)(DI*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (DI), Y10
+	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      128(R12), Y8
-	VMOVUPS      160(R12), Y9
-	VBROADCASTSS (SI), Y10
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      128(R10), Y8
+	VMOVUPS      160(R10), Y9
+	VBROADCASTSS (BX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(R8*1), Y10
+	VBROADCASTSS (BX)(DI*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(R8*2), Y10
+	VBROADCASTSS (BX)(DI*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (DI), Y10
+	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      192(R12), Y8
-	VMOVUPS      224(R12), Y9
-	VBROADCASTSS (SI), Y10
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      192(R10), Y8
+	VMOVUPS      224(R10), Y9
+	VBROADCASTSS (BX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(R8*1), Y10
+	VBROADCASTSS (BX)(DI*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(R8*2), Y10
+	VBROADCASTSS (BX)(DI*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (DI), Y10
+	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	PREFETCHT1   (R15)
-	ADDQ         $0x40, R15
-	ADDQ         $0x00000100, R12
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
-	JGE          four
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	MOVQ         lines+104(FP), R14
+
+ahead:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	DECQ       R14
+	JNZ        ahead
+	ADDQ       $0x00000100, R10
+	SUBQ       $0x04, CX
+	CMPQ       CX, $0x04
+	JGE        four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VMOVUPS      (R12), Y8
-	VMOVUPS      32(R12), Y9
-	VBROADCASTSS (SI), Y10
+	VMOVUPS      (R10), Y8
+	VMOVUPS      32(R10), Y9
+	VBROADCASTSS (BX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(R8*1), Y10
+	VBROADCASTSS (BX)(DI*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(R8*2), Y10
+	VBROADCASTSS (BX)(DI*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (DI), Y10
+	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	ADDQ         $0x00000040, R12
-	DECQ         DX
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         $0x00000040, R10
+	DECQ         CX
 	JNZ          rest
 
 store:
-	VMOVUPS Y0, (R13)
-	VMOVUPS Y1, 32(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y2, (R13)
-	VMOVUPS Y3, 32(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y4, (R13)
-	VMOVUPS Y5, 32(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y6, (R13)
-	VMOVUPS Y7, 32(R13)
-	ADDQ    R14, R13
-	ADDQ    R10, BX
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y1, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y2, (R11)
+	VMOVUPS Y3, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y4, (R11)
+	VMOVUPS Y5, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y6, (R11)
+	VMOVUPS Y7, 32(R11)
+	ADDQ    R12, R11
+	ADDQ    R9, DX
 	DECQ    AX
 	JNZ     tile
 	VZEROUPPER
@@ -818,346 +824,347 @@ store:
 // Requires: AVX, FMA3
 TEXT ·tile4x16Edge(SB), NOSPLIT, $0-104
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ rowStride+24(FP), R8
-	MOVQ kStride+32(FP), R9
-	MOVQ tileStride+40(FP), R10
-	MOVQ b+48(FP), R11
-	MOVQ c+64(FP), R13
-	MOVQ ldc+72(FP), R14
+	MOVQ a+16(FP), DX
+	MOVQ rowStride+24(FP), DI
+	MOVQ kStride+32(FP), R8
+	MOVQ tileStride+40(FP), R9
+	MOVQ c+64(FP), R11
+	MOVQ ldc+72(FP), R12
 
 tile:
-	MOVQ       mask+96(FP), DX
-	VMOVUPS    (DX), Y8
-	VMOVUPS    32(DX), Y9
-	MOVQ       from+80(FP), DX
-	VMASKMOVPS (DX), Y8, Y0
-	VMASKMOVPS 32(DX), Y9, Y1
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y8, Y2
-	VMASKMOVPS 32(DX), Y9, Y3
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y8, Y4
-	VMASKMOVPS 32(DX), Y9, Y5
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y8, Y6
-	VMASKMOVPS 32(DX), Y9, Y7
-	ADDQ       fromStride+88(FP), DX
-	MOVQ       DX, from+80(FP)
-	MOVQ       CX, DX
-	MOVQ       R11, R12
-	MOVQ       BX, SI
-	LEAQ       (R8)(R8*2), DI
-	ADDQ       BX, DI
+	MOVQ       mask+96(FP), CX
+	VMOVUPS    (CX), Y8
+	VMOVUPS    32(CX), Y9
+	MOVQ       from+80(FP), CX
+	VMASKMOVPS (CX), Y8, Y0
+	VMASKMOVPS 32(CX), Y9, Y1
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y8, Y2
+	VMASKMOVPS 32(CX), Y9, Y3
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y8, Y4
+	VMASKMOVPS 32(CX), Y9, Y5
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y8, Y6
+	VMASKMOVPS 32(CX), Y9, Y7
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R10
+	MOVQ       DX, BX
+	LEAQ       (DI)(DI*2), SI
+	ADDQ       DX, SI
 	CMPQ       CX, $0x04
 	JLT        one
 
 four:
-	VMOVUPS      (R12), Y8
-	VMOVUPS      32(R12), Y9
-	VBROADCASTSS (SI), Y10
+	VMOVUPS      (R10), Y8
+	VMOVUPS      32(R10), Y9
+	VBROADCASTSS (BX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(R8*1), Y10
+	VBROADCASTSS (BX)(DI*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(R8*2), Y10
+	VBROADCASTSS (BX)(DI*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (DI), Y10
+	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      64(R12), Y8
-	VMOVUPS      96(R12), Y9
-	VBROADCASTSS (SI), Y10
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      64(R10), Y8
+	VMOVUPS      96(R10), Y9
+	VBROADCASTSS (BX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(R8*1), Y10
+	VBROADCASTSS (BX)(DI*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(R8*2), Y10
+	VBROADCASTSS (BX)(DI*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (DI), Y10
+	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      128(R12), Y8
-	VMOVUPS      160(R12), Y9
-	VBROADCASTSS (SI), Y10
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      128(R10), Y8
+	VMOVUPS      160(R10), Y9
+	VBROADCASTSS (BX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(R8*1), Y10
+	VBROADCASTSS (BX)(DI*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(R8*2), Y10
+	VBROADCASTSS (BX)(DI*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (DI), Y10
+	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      192(R12), Y8
-	VMOVUPS      224(R12), Y9
-	VBROADCASTSS (SI), Y10
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      192(R10), Y8
+	VMOVUPS      224(R10), Y9
+	VBROADCASTSS (BX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(R8*1), Y10
+	VBROADCASTSS (BX)(DI*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(R8*2), Y10
+	VBROADCASTSS (BX)(DI*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (DI), Y10
+	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	ADDQ         $0x00000100, R12
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         $0x00000100, R10
+	SUBQ         $0x04, CX
+	CMPQ         CX, $0x04
 	JGE          four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VMOVUPS      (R12), Y8
-	VMOVUPS      32(R12), Y9
-	VBROADCASTSS (SI), Y10
+	VMOVUPS      (R10), Y8
+	VMOVUPS      32(R10), Y9
+	VBROADCASTSS (BX), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(R8*1), Y10
+	VBROADCASTSS (BX)(DI*1), Y10
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(R8*2), Y10
+	VBROADCASTSS (BX)(DI*2), Y10
 	VFMADD231PS  Y8, Y10, Y4
 	VFMADD231PS  Y9, Y10, Y5
-	VBROADCASTSS (DI), Y10
+	VBROADCASTSS (SI), Y10
 	VFMADD231PS  Y8, Y10, Y6
 	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	ADDQ         $0x00000040, R12
-	DECQ         DX
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         $0x00000040, R10
+	DECQ         CX
 	JNZ          rest
 
 store:
-	MOVQ       mask+96(FP), DX
-	VMOVUPS    (DX), Y8
-	VMOVUPS    32(DX), Y9
-	VMASKMOVPS Y0, Y8, (R13)
-	VMASKMOVPS Y1, Y9, 32(R13)
-	ADDQ       R14, R13
-	VMASKMOVPS Y2, Y8, (R13)
-	VMASKMOVPS Y3, Y9, 32(R13)
-	ADDQ       R14, R13
-	VMASKMOVPS Y4, Y8, (R13)
-	VMASKMOVPS Y5, Y9, 32(R13)
-	ADDQ       R14, R13
-	VMASKMOVPS Y6, Y8, (R13)
-	VMASKMOVPS Y7, Y9, 32(R13)
-	ADDQ       R14, R13
-	ADDQ       R10, BX
+	MOVQ       mask+96(FP), CX
+	VMOVUPS    (CX), Y8
+	VMOVUPS    32(CX), Y9
+	VMASKMOVPS Y0, Y8, (R11)
+	VMASKMOVPS Y1, Y9, 32(R11)
+	ADDQ       R12, R11
+	VMASKMOVPS Y2, Y8, (R11)
+	VMASKMOVPS Y3, Y9, 32(R11)
+	ADDQ       R12, R11
+	VMASKMOVPS Y4, Y8, (R11)
+	VMASKMOVPS Y5, Y9, 32(R11)
+	ADDQ       R12, R11
+	VMASKMOVPS Y6, Y8, (R11)
+	VMASKMOVPS Y7, Y9, 32(R11)
+	ADDQ       R12, R11
+	ADDQ       R9, DX
 	DECQ       AX
 	JNZ        tile
 	VZEROUPPER
 	RET
 
-// func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+// func tile5x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile5x16(SB), NOSPLIT, $0-112
+TEXT ·tile5x16(SB), NOSPLIT, $0-120
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ rowStride+24(FP), R8
-	MOVQ kStride+32(FP), R9
-	MOVQ tileStride+40(FP), R10
-	MOVQ b+48(FP), R11
-	MOVQ c+64(FP), R13
-	MOVQ ldc+72(FP), R14
-	MOVQ ahead+96(FP), R15
+	MOVQ a+16(FP), DX
+	MOVQ rowStride+24(FP), DI
+	MOVQ kStride+32(FP), R8
+	MOVQ tileStride+40(FP), R9
+	MOVQ c+64(FP), R11
+	MOVQ ldc+72(FP), R12
+	MOVQ ahead+96(FP), R13
 
 tile:
-	MOVQ       from+80(FP), DX
-	VMOVUPS    (DX), Y0
-	VMOVUPS    32(DX), Y1
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y2
-	VMOVUPS    32(DX), Y3
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y4
-	VMOVUPS    32(DX), Y5
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y6
-	VMOVUPS    32(DX), Y7
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y8
-	VMOVUPS    32(DX), Y9
-	ADDQ       fromStride+88(FP), DX
-	MOVQ       DX, from+80(FP)
-	IMUL3Q     $0x05, R14, DX
-	ADDQ       R13, DX
+	MOVQ       from+80(FP), CX
+	VMOVUPS    (CX), Y0
+	VMOVUPS    32(CX), Y1
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y2
+	VMOVUPS    32(CX), Y3
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y4
+	VMOVUPS    32(CX), Y5
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y6
+	VMOVUPS    32(CX), Y7
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y8
+	VMOVUPS    32(CX), Y9
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	IMUL3Q     $0x05, R12, CX
+	ADDQ       R11, CX
 	CMPQ       AX, $0x01
-	CMOVQEQ    next+104(FP), DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	MOVQ       CX, DX
-	MOVQ       R11, R12
-	MOVQ       BX, SI
-	LEAQ       (R8)(R8*2), DI
-	ADDQ       BX, DI
+	CMOVQEQ    next+112(FP), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R10
+	MOVQ       DX, BX
+	LEAQ       (DI)(DI*2), SI
+	ADDQ       DX, SI
 	CMPQ       CX, $0x04
 	JLT        one
 
 four:
-	VMOVUPS      (R12), Y10
-	VMOVUPS      32(R12), Y11
-	VBROADCASTSS (SI), Y12
+	VMOVUPS      (R10), Y10
+	VMOVUPS      32(R10), Y11
+	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (SI)(R8*1), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (SI)(R8*2), Y12
+	VBROADCASTSS (BX)(DI*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (DI), Y12
+	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (DI)(R8*1), Y12
+	VBROADCASTSS (SI)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      64(R12), Y10
-	VMOVUPS      96(R12), Y11
-	VBROADCASTSS (SI), Y12
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      64(R10), Y10
+	VMOVUPS      96(R10), Y11
+	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (SI)(R8*1), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (SI)(R8*2), Y12
+	VBROADCASTSS (BX)(DI*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (DI), Y12
+	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (DI)(R8*1), Y12
+	VBROADCASTSS (SI)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      128(R12), Y10
-	VMOVUPS      160(R12), Y11
-	VBROADCASTSS (SI), Y12
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      128(R10), Y10
+	VMOVUPS      160(R10), Y11
+	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (SI)(R8*1), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (SI)(R8*2), Y12
+	VBROADCASTSS (BX)(DI*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (DI), Y12
+	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (DI)(R8*1), Y12
+	VBROADCASTSS (SI)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      192(R12), Y10
-	VMOVUPS      224(R12), Y11
-	VBROADCASTSS (SI), Y12
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      192(R10), Y10
+	VMOVUPS      224(R10), Y11
+	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (SI)(R8*1), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (SI)(R8*2), Y12
+	VBROADCASTSS (BX)(DI*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (DI), Y12
+	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (DI)(R8*1), Y12
+	VBROADCASTSS (SI)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	PREFETCHT1   (R15)
-	ADDQ         $0x40, R15
-	ADDQ         $0x00000100, R12
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
-	JGE          four
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	MOVQ         lines+104(FP), R14
+
+ahead:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	DECQ       R14
+	JNZ        ahead
+	ADDQ       $0x00000100, R10
+	SUBQ       $0x04, CX
+	CMPQ       CX, $0x04
+	JGE        four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VMOVUPS      (R12), Y10
-	VMOVUPS      32(R12), Y11
-	VBROADCASTSS (SI), Y12
+	VMOVUPS      (R10), Y10
+	VMOVUPS      32(R10), Y11
+	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (SI)(R8*1), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (SI)(R8*2), Y12
+	VBROADCASTSS (BX)(DI*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (DI), Y12
+	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (DI)(R8*1), Y12
+	VBROADCASTSS (SI)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	ADDQ         $0x00000040, R12
-	DECQ         DX
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         $0x00000040, R10
+	DECQ         CX
 	JNZ          rest
 
 store:
-	VMOVUPS Y0, (R13)
-	VMOVUPS Y1, 32(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y2, (R13)
-	VMOVUPS Y3, 32(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y4, (R13)
-	VMOVUPS Y5, 32(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y6, (R13)
-	VMOVUPS Y7, 32(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y8, (R13)
-	VMOVUPS Y9, 32(R13)
-	ADDQ    R14, R13
-	ADDQ    R10, BX
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y1, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y2, (R11)
+	VMOVUPS Y3, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y4, (R11)
+	VMOVUPS Y5, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y6, (R11)
+	VMOVUPS Y7, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y8, (R11)
+	VMOVUPS Y9, 32(R11)
+	ADDQ    R12, R11
+	ADDQ    R9, DX
 	DECQ    AX
 	JNZ     tile
 	VZEROUPPER
@@ -1167,391 +1174,392 @@ store:
 // Requires: AVX, FMA3
 TEXT ·tile5x16Edge(SB), NOSPLIT, $0-104
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ rowStride+24(FP), R8
-	MOVQ kStride+32(FP), R9
-	MOVQ tileStride+40(FP), R10
-	MOVQ b+48(FP), R11
-	MOVQ c+64(FP), R13
-	MOVQ ldc+72(FP), R14
+	MOVQ a+16(FP), DX
+	MOVQ rowStride+24(FP), DI
+	MOVQ kStride+32(FP), R8
+	MOVQ tileStride+40(FP), R9
+	MOVQ c+64(FP), R11
+	MOVQ ldc+72(FP), R12
 
 tile:
-	MOVQ       mask+96(FP), DX
-	VMOVUPS    (DX), Y10
-	VMOVUPS    32(DX), Y11
-	MOVQ       from+80(FP), DX
-	VMASKMOVPS (DX), Y10, Y0
-	VMASKMOVPS 32(DX), Y11, Y1
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y10, Y2
-	VMASKMOVPS 32(DX), Y11, Y3
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y10, Y4
-	VMASKMOVPS 32(DX), Y11, Y5
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y10, Y6
-	VMASKMOVPS 32(DX), Y11, Y7
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y10, Y8
-	VMASKMOVPS 32(DX), Y11, Y9
-	ADDQ       fromStride+88(FP), DX
-	MOVQ       DX, from+80(FP)
-	MOVQ       CX, DX
-	MOVQ       R11, R12
-	MOVQ       BX, SI
-	LEAQ       (R8)(R8*2), DI
-	ADDQ       BX, DI
+	MOVQ       mask+96(FP), CX
+	VMOVUPS    (CX), Y10
+	VMOVUPS    32(CX), Y11
+	MOVQ       from+80(FP), CX
+	VMASKMOVPS (CX), Y10, Y0
+	VMASKMOVPS 32(CX), Y11, Y1
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y10, Y2
+	VMASKMOVPS 32(CX), Y11, Y3
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y10, Y4
+	VMASKMOVPS 32(CX), Y11, Y5
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y10, Y6
+	VMASKMOVPS 32(CX), Y11, Y7
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y10, Y8
+	VMASKMOVPS 32(CX), Y11, Y9
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R10
+	MOVQ       DX, BX
+	LEAQ       (DI)(DI*2), SI
+	ADDQ       DX, SI
 	CMPQ       CX, $0x04
 	JLT        one
 
 four:
-	VMOVUPS      (R12), Y10
-	VMOVUPS      32(R12), Y11
-	VBROADCASTSS (SI), Y12
+	VMOVUPS      (R10), Y10
+	VMOVUPS      32(R10), Y11
+	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (SI)(R8*1), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (SI)(R8*2), Y12
+	VBROADCASTSS (BX)(DI*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (DI), Y12
+	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (DI)(R8*1), Y12
+	VBROADCASTSS (SI)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      64(R12), Y10
-	VMOVUPS      96(R12), Y11
-	VBROADCASTSS (SI), Y12
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      64(R10), Y10
+	VMOVUPS      96(R10), Y11
+	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (SI)(R8*1), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (SI)(R8*2), Y12
+	VBROADCASTSS (BX)(DI*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (DI), Y12
+	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (DI)(R8*1), Y12
+	VBROADCASTSS (SI)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      128(R12), Y10
-	VMOVUPS      160(R12), Y11
-	VBROADCASTSS (SI), Y12
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      128(R10), Y10
+	VMOVUPS      160(R10), Y11
+	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (SI)(R8*1), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (SI)(R8*2), Y12
+	VBROADCASTSS (BX)(DI*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (DI), Y12
+	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (DI)(R8*1), Y12
+	VBROADCASTSS (SI)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      192(R12), Y10
-	VMOVUPS      224(R12), Y11
-	VBROADCASTSS (SI), Y12
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      192(R10), Y10
+	VMOVUPS      224(R10), Y11
+	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (SI)(R8*1), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (SI)(R8*2), Y12
+	VBROADCASTSS (BX)(DI*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (DI), Y12
+	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (DI)(R8*1), Y12
+	VBROADCASTSS (SI)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	ADDQ         $0x00000100, R12
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         $0x00000100, R10
+	SUBQ         $0x04, CX
+	CMPQ         CX, $0x04
 	JGE          four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VMOVUPS      (R12), Y10
-	VMOVUPS      32(R12), Y11
-	VBROADCASTSS (SI), Y12
+	VMOVUPS      (R10), Y10
+	VMOVUPS      32(R10), Y11
+	VBROADCASTSS (BX), Y12
 	VFMADD231PS  Y10, Y12, Y0
 	VFMADD231PS  Y11, Y12, Y1
-	VBROADCASTSS (SI)(R8*1), Y12
+	VBROADCASTSS (BX)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y2
 	VFMADD231PS  Y11, Y12, Y3
-	VBROADCASTSS (SI)(R8*2), Y12
+	VBROADCASTSS (BX)(DI*2), Y12
 	VFMADD231PS  Y10, Y12, Y4
 	VFMADD231PS  Y11, Y12, Y5
-	VBROADCASTSS (DI), Y12
+	VBROADCASTSS (SI), Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFMADD231PS  Y11, Y12, Y7
-	VBROADCASTSS (DI)(R8*1), Y12
+	VBROADCASTSS (SI)(DI*1), Y12
 	VFMADD231PS  Y10, Y12, Y8
 	VFMADD231PS  Y11, Y12, Y9
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	ADDQ         $0x00000040, R12
-	DECQ         DX
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         $0x00000040, R10
+	DECQ         CX
 	JNZ          rest
 
 store:
-	MOVQ       mask+96(FP), DX
-	VMOVUPS    (DX), Y10
-	VMOVUPS    32(DX), Y11
-	VMASKMOVPS Y0, Y10, (R13)
-	VMASKMOVPS Y1, Y11, 32(R13)
-	ADDQ       R14, R13
-	VMASKMOVPS Y2, Y10, (R13)
-	VMASKMOVPS Y3, Y11, 32(R13)
-	ADDQ       R14, R13
-	VMASKMOVPS Y4, Y10, (R13)
-	VMASKMOVPS Y5, Y11, 32(R13)
-	ADDQ       R14, R13
-	VMASKMOVPS Y6, Y10, (R13)
-	VMASKMOVPS Y7, Y11, 32(R13)
-	ADDQ       R14, R13
-	VMASKMOVPS Y8, Y10, (R13)
-	VMASKMOVPS Y9, Y11, 32(R13)
-	ADDQ       R14, R13
-	ADDQ       R10, BX
+	MOVQ       mask+96(FP), CX
+	VMOVUPS    (CX), Y10
+	VMOVUPS    32(CX), Y11
+	VMASKMOVPS Y0, Y10, (R11)
+	VMASKMOVPS Y1, Y11, 32(R11)
+	ADDQ       R12, R11
+	VMASKMOVPS Y2, Y10, (R11)
+	VMASKMOVPS Y3, Y11, 32(R11)
+	ADDQ       R12, R11
+	VMASKMOVPS Y4, Y10, (R11)
+	VMASKMOVPS Y5, Y11, 32(R11)
+	ADDQ       R12, R11
+	VMASKMOVPS Y6, Y10, (R11)
+	VMASKMOVPS Y7, Y11, 32(R11)
+	ADDQ       R12, R11
+	VMASKMOVPS Y8, Y10, (R11)
+	VMASKMOVPS Y9, Y11, 32(R11)
+	ADDQ       R12, R11
+	ADDQ       R9, DX
 	DECQ       AX
 	JNZ        tile
 	VZEROUPPER
 	RET
 
-// func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, next *float32)
+// func tile6x16(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·tile6x16(SB), NOSPLIT, $0-112
+TEXT ·tile6x16(SB), NOSPLIT, $0-120
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ rowStride+24(FP), R8
-	MOVQ kStride+32(FP), R9
-	MOVQ tileStride+40(FP), R10
-	MOVQ b+48(FP), R11
-	MOVQ c+64(FP), R13
-	MOVQ ldc+72(FP), R14
-	MOVQ ahead+96(FP), R15
+	MOVQ a+16(FP), DX
+	MOVQ rowStride+24(FP), DI
+	MOVQ kStride+32(FP), R8
+	MOVQ tileStride+40(FP), R9
+	MOVQ c+64(FP), R11
+	MOVQ ldc+72(FP), R12
+	MOVQ ahead+96(FP), R13
 
 tile:
-	MOVQ       from+80(FP), DX
-	VMOVUPS    (DX), Y0
-	VMOVUPS    32(DX), Y1
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y2
-	VMOVUPS    32(DX), Y3
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y4
-	VMOVUPS    32(DX), Y5
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y6
-	VMOVUPS    32(DX), Y7
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y8
-	VMOVUPS    32(DX), Y9
-	ADDQ       fromStride+88(FP), DX
-	VMOVUPS    (DX), Y10
-	VMOVUPS    32(DX), Y11
-	ADDQ       fromStride+88(FP), DX
-	MOVQ       DX, from+80(FP)
-	IMUL3Q     $0x06, R14, DX
-	ADDQ       R13, DX
+	MOVQ       from+80(FP), CX
+	VMOVUPS    (CX), Y0
+	VMOVUPS    32(CX), Y1
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y2
+	VMOVUPS    32(CX), Y3
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y4
+	VMOVUPS    32(CX), Y5
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y6
+	VMOVUPS    32(CX), Y7
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y8
+	VMOVUPS    32(CX), Y9
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y10
+	VMOVUPS    32(CX), Y11
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	IMUL3Q     $0x06, R12, CX
+	ADDQ       R11, CX
 	CMPQ       AX, $0x01
-	CMOVQEQ    next+104(FP), DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	PREFETCHT0 (DX)
-	PREFETCHT0 60(DX)
-	ADDQ       R14, DX
-	MOVQ       CX, DX
-	MOVQ       R11, R12
-	MOVQ       BX, SI
-	LEAQ       (R8)(R8*2), DI
-	ADDQ       BX, DI
+	CMOVQEQ    next+112(FP), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 60(CX)
+	ADDQ       R12, CX
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R10
+	MOVQ       DX, BX
+	LEAQ       (DI)(DI*2), SI
+	ADDQ       DX, SI
 	CMPQ       CX, $0x04
 	JLT        one
 
 four:
-	VMOVUPS      (R12), Y12
-	VMOVUPS      32(R12), Y13
-	VBROADCASTSS (SI), Y14
+	VMOVUPS      (R10), Y12
+	VMOVUPS      32(R10), Y13
+	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R8*1), Y14
+	VBROADCASTSS (BX)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(R8*2), Y14
+	VBROADCASTSS (BX)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (DI), Y14
+	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (DI)(R8*1), Y14
+	VBROADCASTSS (SI)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (DI)(R8*2), Y14
+	VBROADCASTSS (SI)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      64(R12), Y12
-	VMOVUPS      96(R12), Y13
-	VBROADCASTSS (SI), Y14
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      64(R10), Y12
+	VMOVUPS      96(R10), Y13
+	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R8*1), Y14
+	VBROADCASTSS (BX)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(R8*2), Y14
+	VBROADCASTSS (BX)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (DI), Y14
+	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (DI)(R8*1), Y14
+	VBROADCASTSS (SI)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (DI)(R8*2), Y14
+	VBROADCASTSS (SI)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      128(R12), Y12
-	VMOVUPS      160(R12), Y13
-	VBROADCASTSS (SI), Y14
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      128(R10), Y12
+	VMOVUPS      160(R10), Y13
+	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R8*1), Y14
+	VBROADCASTSS (BX)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(R8*2), Y14
+	VBROADCASTSS (BX)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (DI), Y14
+	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (DI)(R8*1), Y14
+	VBROADCASTSS (SI)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (DI)(R8*2), Y14
+	VBROADCASTSS (SI)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      192(R12), Y12
-	VMOVUPS      224(R12), Y13
-	VBROADCASTSS (SI), Y14
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      192(R10), Y12
+	VMOVUPS      224(R10), Y13
+	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R8*1), Y14
+	VBROADCASTSS (BX)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(R8*2), Y14
+	VBROADCASTSS (BX)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (DI), Y14
+	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (DI)(R8*1), Y14
+	VBROADCASTSS (SI)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (DI)(R8*2), Y14
+	VBROADCASTSS (SI)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	PREFETCHT1   (R15)
-	ADDQ         $0x40, R15
-	ADDQ         $0x00000100, R12
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
-	JGE          four
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	MOVQ         lines+104(FP), R14
+
+ahead:
+	PREFETCHT1 (R13)
+	ADDQ       $0x40, R13
+	DECQ       R14
+	JNZ        ahead
+	ADDQ       $0x00000100, R10
+	SUBQ       $0x04, CX
+	CMPQ       CX, $0x04
+	JGE        four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VMOVUPS      (R12), Y12
-	VMOVUPS      32(R12), Y13
-	VBROADCASTSS (SI), Y14
+	VMOVUPS      (R10), Y12
+	VMOVUPS      32(R10), Y13
+	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R8*1), Y14
+	VBROADCASTSS (BX)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(R8*2), Y14
+	VBROADCASTSS (BX)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (DI), Y14
+	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (DI)(R8*1), Y14
+	VBROADCASTSS (SI)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (DI)(R8*2), Y14
+	VBROADCASTSS (SI)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	ADDQ         $0x00000040, R12
-	DECQ         DX
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         $0x00000040, R10
+	DECQ         CX
 	JNZ          rest
 
 store:
-	VMOVUPS Y0, (R13)
-	VMOVUPS Y1, 32(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y2, (R13)
-	VMOVUPS Y3, 32(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y4, (R13)
-	VMOVUPS Y5, 32(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y6, (R13)
-	VMOVUPS Y7, 32(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y8, (R13)
-	VMOVUPS Y9, 32(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y10, (R13)
-	VMOVUPS Y11, 32(R13)
-	ADDQ    R14, R13
-	ADDQ    R10, BX
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y1, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y2, (R11)
+	VMOVUPS Y3, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y4, (R11)
+	VMOVUPS Y5, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y6, (R11)
+	VMOVUPS Y7, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y8, (R11)
+	VMOVUPS Y9, 32(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y10, (R11)
+	VMOVUPS Y11, 32(R11)
+	ADDQ    R12, R11
+	ADDQ    R9, DX
 	DECQ    AX
 	JNZ     tile
 	VZEROUPPER
@@ -1561,195 +1569,193 @@ store:
 // Requires: AVX, FMA3
 TEXT ·tile6x16Edge(SB), NOSPLIT, $0-104
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ rowStride+24(FP), R8
-	MOVQ kStride+32(FP), R9
-	MOVQ tileStride+40(FP), R10
-	MOVQ b+48(FP), R11
-	MOVQ c+64(FP), R13
-	MOVQ ldc+72(FP), R14
+	MOVQ a+16(FP), DX
+	MOVQ rowStride+24(FP), DI
+	MOVQ kStride+32(FP), R8
+	MOVQ tileStride+40(FP), R9
+	MOVQ c+64(FP), R11
+	MOVQ ldc+72(FP), R12
 
 tile:
-	MOVQ       mask+96(FP), DX
-	VMOVUPS    (DX), Y12
-	VMOVUPS    32(DX), Y13
-	MOVQ       from+80(FP), DX
-	VMASKMOVPS (DX), Y12, Y0
-	VMASKMOVPS 32(DX), Y13, Y1
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y12, Y2
-	VMASKMOVPS 32(DX), Y13, Y3
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y12, Y4
-	VMASKMOVPS 32(DX), Y13, Y5
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y12, Y6
-	VMASKMOVPS 32(DX), Y13, Y7
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y12, Y8
-	VMASKMOVPS 32(DX), Y13, Y9
-	ADDQ       fromStride+88(FP), DX
-	VMASKMOVPS (DX), Y12, Y10
-	VMASKMOVPS 32(DX), Y13, Y11
-	ADDQ       fromStride+88(FP), DX
-	MOVQ       DX, from+80(FP)
-	MOVQ       CX, DX
-	MOVQ       R11, R12
-	MOVQ       BX, SI
-	LEAQ       (R8)(R8*2), DI
-	ADDQ       BX, DI
+	MOVQ       mask+96(FP), CX
+	VMOVUPS    (CX), Y12
+	VMOVUPS    32(CX), Y13
+	MOVQ       from+80(FP), CX
+	VMASKMOVPS (CX), Y12, Y0
+	VMASKMOVPS 32(CX), Y13, Y1
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y12, Y2
+	VMASKMOVPS 32(CX), Y13, Y3
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y12, Y4
+	VMASKMOVPS 32(CX), Y13, Y5
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y12, Y6
+	VMASKMOVPS 32(CX), Y13, Y7
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y12, Y8
+	VMASKMOVPS 32(CX), Y13, Y9
+	ADDQ       fromStride+88(FP), CX
+	VMASKMOVPS (CX), Y12, Y10
+	VMASKMOVPS 32(CX), Y13, Y11
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R10
+	MOVQ       DX, BX
+	LEAQ       (DI)(DI*2), SI
+	ADDQ       DX, SI
 	CMPQ       CX, $0x04
 	JLT        one
 
 four:
-	VMOVUPS      (R12), Y12
-	VMOVUPS      32(R12), Y13
-	VBROADCASTSS (SI), Y14
+	VMOVUPS      (R10), Y12
+	VMOVUPS      32(R10), Y13
+	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R8*1), Y14
+	VBROADCASTSS (BX)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(R8*2), Y14
+	VBROADCASTSS (BX)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (DI), Y14
+	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (DI)(R8*1), Y14
+	VBROADCASTSS (SI)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (DI)(R8*2), Y14
+	VBROADCASTSS (SI)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      64(R12), Y12
-	VMOVUPS      96(R12), Y13
-	VBROADCASTSS (SI), Y14
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      64(R10), Y12
+	VMOVUPS      96(R10), Y13
+	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R8*1), Y14
+	VBROADCASTSS (BX)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(R8*2), Y14
+	VBROADCASTSS (BX)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (DI), Y14
+	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (DI)(R8*1), Y14
+	VBROADCASTSS (SI)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (DI)(R8*2), Y14
+	VBROADCASTSS (SI)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      128(R12), Y12
-	VMOVUPS      160(R12), Y13
-	VBROADCASTSS (SI), Y14
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      128(R10), Y12
+	VMOVUPS      160(R10), Y13
+	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R8*1), Y14
+	VBROADCASTSS (BX)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(R8*2), Y14
+	VBROADCASTSS (BX)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (DI), Y14
+	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (DI)(R8*1), Y14
+	VBROADCASTSS (SI)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (DI)(R8*2), Y14
+	VBROADCASTSS (SI)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	VMOVUPS      192(R12), Y12
-	VMOVUPS      224(R12), Y13
-	VBROADCASTSS (SI), Y14
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	VMOVUPS      192(R10), Y12
+	VMOVUPS      224(R10), Y13
+	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R8*1), Y14
+	VBROADCASTSS (BX)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(R8*2), Y14
+	VBROADCASTSS (BX)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (DI), Y14
+	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (DI)(R8*1), Y14
+	VBROADCASTSS (SI)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (DI)(R8*2), Y14
+	VBROADCASTSS (SI)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	ADDQ         $0x00000100, R12
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         $0x00000100, R10
+	SUBQ         $0x04, CX
+	CMPQ         CX, $0x04
 	JGE          four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VMOVUPS      (R12), Y12
-	VMOVUPS      32(R12), Y13
-	VBROADCASTSS (SI), Y14
+	VMOVUPS      (R10), Y12
+	VMOVUPS      32(R10), Y13
+	VBROADCASTSS (BX), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(R8*1), Y14
+	VBROADCASTSS (BX)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y2
 	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(R8*2), Y14
+	VBROADCASTSS (BX)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (DI), Y14
+	VBROADCASTSS (SI), Y14
 	VFMADD231PS  Y12, Y14, Y6
 	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (DI)(R8*1), Y14
+	VBROADCASTSS (SI)(DI*1), Y14
 	VFMADD231PS  Y12, Y14, Y8
 	VFMADD231PS  Y13, Y14, Y9
-	VBROADCASTSS (DI)(R8*2), Y14
+	VBROADCASTSS (SI)(DI*2), Y14
 	VFMADD231PS  Y12, Y14, Y10
 	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R9, SI
-	ADDQ         R9, DI
-	ADDQ         $0x00000040, R12
-	DECQ         DX
+	ADDQ         R8, BX
+	ADDQ         R8, SI
+	ADDQ         $0x00000040, R10
+	DECQ         CX
 	JNZ          rest
 
 store:
-	MOVQ       mask+96(FP), DX
-	VMOVUPS    (DX), Y12
-	VMOVUPS    32(DX), Y13
-	VMASKMOVPS Y0, Y12, (R13)
-	VMASKMOVPS Y1, Y13, 32(R13)
-	ADDQ       R14, R13
-	VMASKMOVPS Y2, Y12, (R13)
-	VMASKMOVPS Y3, Y13, 32(R13)
-	ADDQ       R14, R13
-	VMASKMOVPS Y4, Y12, (R13)
-	VMASKMOVPS Y5, Y13, 32(R13)
-	ADDQ       R14, R13
-	VMASKMOVPS Y6, Y12, (R13)
-	VMASKMOVPS Y7, Y13, 32(R13)
-	ADDQ       R14, R13
-	VMASKMOVPS Y8, Y12, (R13)
-	VMASKMOVPS Y9, Y13, 32(R13)
-	ADDQ       R14, R13
-	VMASKMOVPS Y10, Y12, (R13)
-	VMASKMOVPS Y11, Y13, 32(R13)
-	ADDQ       R14, R13
-	ADDQ       R10, BX
+	MOVQ       mask+96(FP), CX
+	VMOVUPS    (CX), Y12
+	VMOVUPS    32(CX), Y13
+	VMASKMOVPS Y0, Y12, (R11)
+	VMASKMOVPS Y1, Y13, 32(R11)
+	ADDQ       R12, R11
+	VMASKMOVPS Y2, Y12, (R11)
+	VMASKMOVPS Y3, Y13, 32(R11)
+	ADDQ       R12, R11
+	VMASKMOVPS Y4, Y12, (R11)
+	VMASKMOVPS Y5, Y13, 32(R11)
+	ADDQ       R12, R11
+	VMASKMOVPS Y6, Y12, (R11)
+	VMASKMOVPS Y7, Y13, 32(R11)
+	ADDQ       R12, R11
+	VMASKMOVPS Y8, Y12, (R11)
+	VMASKMOVPS Y9, Y13, 32(R11)
+	ADDQ       R12, R11
+	VMASKMOVPS Y10, Y12, (R11)
+	VMASKMOVPS Y11, Y13, 32(R11)
+	ADDQ       R12, R11
+	ADDQ       R9, DX
 	DECQ       AX
 	JNZ        tile
 	VZEROUPPER
@@ -1759,452 +1765,492 @@ store:
 // Requires: AVX, FMA3
 TEXT ·tile1x64(SB), NOSPLIT, $0-96
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
+	MOVQ a+16(FP), DX
+	MOVQ kStride+32(FP), SI
+	MOVQ tileStride+40(FP), DI
+	MOVQ panelStride+56(FP), R9
+	MOVQ c+64(FP), R11
+	MOVQ ldc+72(FP), R12
+
+tile:
+	MOVQ    from+80(FP), CX
+	VMOVUPS (CX), Y0
+	VMOVUPS 32(CX), Y1
+	VMOVUPS 64(CX), Y2
+	VMOVUPS 96(CX), Y3
+	VMOVUPS 128(CX), Y4
+	VMOVUPS 160(CX), Y5
+	VMOVUPS 192(CX), Y6
+	VMOVUPS 224(CX), Y7
+	ADDQ    fromStride+88(FP), CX
+	MOVQ    CX, from+80(FP)
+	MOVQ    k+8(FP), CX
+	MOVQ    b+48(FP), R8
+	LEAQ    (R8)(R9*2), R10
+	MOVQ    DX, BX
+	CMPQ    CX, $0x04
+	JLT     one
+
+four:
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  (R8)(R9*1), Y8, Y2
+	VFMADD231PS  32(R8)(R9*1), Y8, Y3
+	VFMADD231PS  (R10), Y8, Y4
+	VFMADD231PS  32(R10), Y8, Y5
+	VFMADD231PS  (R10)(R9*1), Y8, Y6
+	VFMADD231PS  32(R10)(R9*1), Y8, Y7
+	ADDQ         SI, BX
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  64(R8), Y8, Y0
+	VFMADD231PS  96(R8), Y8, Y1
+	VFMADD231PS  64(R8)(R9*1), Y8, Y2
+	VFMADD231PS  96(R8)(R9*1), Y8, Y3
+	VFMADD231PS  64(R10), Y8, Y4
+	VFMADD231PS  96(R10), Y8, Y5
+	VFMADD231PS  64(R10)(R9*1), Y8, Y6
+	VFMADD231PS  96(R10)(R9*1), Y8, Y7
+	ADDQ         SI, BX
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  128(R8), Y8, Y0
+	VFMADD231PS  160(R8), Y8, Y1
+	VFMADD231PS  128(R8)(R9*1), Y8, Y2
+	VFMADD231PS  160(R8)(R9*1), Y8, Y3
+	VFMADD231PS  128(R10), Y8, Y4
+	VFMADD231PS  160(R10), Y8, Y5
+	VFMADD231PS  128(R10)(R9*1), Y8, Y6
+	VFMADD231PS  160(R10)(R9*1), Y8, Y7
+	ADDQ         SI, BX
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  192(R8), Y8, Y0
+	VFMADD231PS  224(R8), Y8, Y1
+	VFMADD231PS  192(R8)(R9*1), Y8, Y2
+	VFMADD231PS  224(R8)(R9*1), Y8, Y3
+	VFMADD231PS  192(R10), Y8, Y4
+	VFMADD231PS  224(R10), Y8, Y5
+	VFMADD231PS  192(R10)(R9*1), Y8, Y6
+	VFMADD231PS  224(R10)(R9*1), Y8, Y7
+	ADDQ         SI, BX
+	ADDQ         $0x00000100, R8
+	ADDQ         $0x00000100, R10
+	SUBQ         $0x04, CX
+	CMPQ         CX, $0x04
+	JGE          four
+
+one:
+	TESTQ CX, CX
+	JZ    store
+
+rest:
+	VBROADCASTSS (BX), Y8
+	VFMADD231PS  (R8), Y8, Y0
+	VFMADD231PS  32(R8), Y8, Y1
+	VFMADD231PS  (R8)(R9*1), Y8, Y2
+	VFMADD231PS  32(R8)(R9*1), Y8, Y3
+	VFMADD231PS  (R10), Y8, Y4
+	VFMADD231PS  32(R10), Y8, Y5
+	VFMADD231PS  (R10)(R9*1), Y8, Y6
+	VFMADD231PS  32(R10)(R9*1), Y8, Y7
+	ADDQ         SI, BX
+	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R10
+	DECQ         CX
+	JNZ          rest
+
+store:
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y1, 32(R11)
+	VMOVUPS Y2, 64(R11)
+	VMOVUPS Y3, 96(R11)
+	VMOVUPS Y4, 128(R11)
+	VMOVUPS Y5, 160(R11)
+	VMOVUPS Y6, 192(R11)
+	VMOVUPS Y7, 224(R11)
+	ADDQ    R12, R11
+	ADDQ    DI, DX
+	DECQ    AX
+	JNZ     tile
+	VZEROUPPER
+	RET
+
+// func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·tile2x32(SB), NOSPLIT, $0-120
+	MOVQ tiles+0(FP), AX
+	MOVQ a+16(FP), DX
+	MOVQ rowStride+24(FP), SI
 	MOVQ kStride+32(FP), DI
 	MOVQ tileStride+40(FP), R8
-	MOVQ b+48(FP), R9
-	MOVQ panelStride+56(FP), R11
-	MOVQ c+64(FP), R13
-	MOVQ ldc+72(FP), R14
+	MOVQ panelStride+56(FP), R10
+	MOVQ c+64(FP), R11
+	MOVQ ldc+72(FP), R12
+	MOVQ ahead+96(FP), R13
 
 tile:
-	MOVQ    from+80(FP), DX
-	VMOVUPS (DX), Y0
-	VMOVUPS 32(DX), Y1
-	VMOVUPS 64(DX), Y2
-	VMOVUPS 96(DX), Y3
-	VMOVUPS 128(DX), Y4
-	VMOVUPS 160(DX), Y5
-	VMOVUPS 192(DX), Y6
-	VMOVUPS 224(DX), Y7
-	ADDQ    fromStride+88(FP), DX
-	MOVQ    DX, from+80(FP)
-	MOVQ    CX, DX
-	MOVQ    R9, R10
-	LEAQ    (R10)(R11*2), R12
-	MOVQ    BX, SI
-	CMPQ    CX, $0x04
-	JLT     one
+	MOVQ       from+80(FP), CX
+	VMOVUPS    (CX), Y0
+	VMOVUPS    32(CX), Y1
+	VMOVUPS    64(CX), Y2
+	VMOVUPS    96(CX), Y3
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y4
+	VMOVUPS    32(CX), Y5
+	VMOVUPS    64(CX), Y6
+	VMOVUPS    96(CX), Y7
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	IMUL3Q     $0x02, R12, CX
+	ADDQ       R11, CX
+	CMPQ       AX, $0x01
+	CMOVQEQ    next+112(FP), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 124(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 124(CX)
+	ADDQ       R12, CX
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R9
+	MOVQ       DX, BX
+	CMPQ       CX, $0x04
+	JLT        one
 
 four:
-	VBROADCASTSS (SI), Y8
-	VFMADD231PS  (R10), Y8, Y0
-	VFMADD231PS  32(R10), Y8, Y1
-	VFMADD231PS  (R10)(R11*1), Y8, Y2
-	VFMADD231PS  32(R10)(R11*1), Y8, Y3
-	VFMADD231PS  (R12), Y8, Y4
-	VFMADD231PS  32(R12), Y8, Y5
-	VFMADD231PS  (R12)(R11*1), Y8, Y6
-	VFMADD231PS  32(R12)(R11*1), Y8, Y7
-	ADDQ         DI, SI
-	VBROADCASTSS (SI), Y8
-	VFMADD231PS  64(R10), Y8, Y0
-	VFMADD231PS  96(R10), Y8, Y1
-	VFMADD231PS  64(R10)(R11*1), Y8, Y2
-	VFMADD231PS  96(R10)(R11*1), Y8, Y3
-	VFMADD231PS  64(R12), Y8, Y4
-	VFMADD231PS  96(R12), Y8, Y5
-	VFMADD231PS  64(R12)(R11*1), Y8, Y6
-	VFMADD231PS  96(R12)(R11*1), Y8, Y7
-	ADDQ         DI, SI
-	VBROADCASTSS (SI), Y8
-	VFMADD231PS  128(R10), Y8, Y0
-	VFMADD231PS  160(R10), Y8, Y1
-	VFMADD231PS  128(R10)(R11*1), Y8, Y2
-	VFMADD231PS  160(R10)(R11*1), Y8, Y3
-	VFMADD231PS  128(R12), Y8, Y4
-	VFMADD231PS  160(R12), Y8, Y5
-	VFMADD231PS  128(R12)(R11*1), Y8, Y6
-	VFMADD231PS  160(R12)(R11*1), Y8, Y7
-	ADDQ         DI, SI
-	VBROADCASTSS (SI), Y8
-	VFMADD231PS  192(R10), Y8, Y0
-	VFMADD231PS  224(R10), Y8, Y1
-	VFMADD231PS  192(R10)(R11*1), Y8, Y2
-	VFMADD231PS  224(R10)(R11*1), Y8, Y3
-	VFMADD231PS  192(R12), Y8, Y4
-	VFMADD231PS  224(R12), Y8, Y5
-	VFMADD231PS  192(R12)(R11*1), Y8, Y6
-	VFMADD231PS  224(R12)(R11*1), Y8, Y7
-	ADDQ         DI, SI
-	ADDQ         $0x00000100, R10
-	ADDQ         $0x00000100, R12
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
-	JGE          four
+	VMOVUPS      (R9), Y8
+	VMOVUPS      32(R9), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (BX)(SI*1), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VMOVUPS      (R9)(R10*1), Y8
+	VMOVUPS      32(R9)(R10*1), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (BX)(SI*1), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, BX
+	VMOVUPS      64(R9), Y8
+	VMOVUPS      96(R9), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (BX)(SI*1), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VMOVUPS      64(R9)(R10*1), Y8
+	VMOVUPS      96(R9)(R10*1), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (BX)(SI*1), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, BX
+	VMOVUPS      128(R9), Y8
+	VMOVUPS      160(R9), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (BX)(SI*1), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VMOVUPS      128(R9)(R10*1), Y8
+	VMOVUPS      160(R9)(R10*1), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (BX)(SI*1), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, BX
+	VMOVUPS      192(R9), Y8
+	VMOVUPS      224(R9), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (BX)(SI*1), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VMOVUPS      192(R9)(R10*1), Y8
+	VMOVUPS      224(R9)(R10*1), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (BX)(SI*1), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, BX
+	MOVQ         lines+104(FP), R14
+
+ahead:
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	ADDQ       $0x40, R13
+	DECQ       R14
+	JNZ        ahead
+	ADDQ       $0x00000100, R9
+	SUBQ       $0x04, CX
+	CMPQ       CX, $0x04
+	JGE        four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VBROADCASTSS (SI), Y8
-	VFMADD231PS  (R10), Y8, Y0
-	VFMADD231PS  32(R10), Y8, Y1
-	VFMADD231PS  (R10)(R11*1), Y8, Y2
-	VFMADD231PS  32(R10)(R11*1), Y8, Y3
-	VFMADD231PS  (R12), Y8, Y4
-	VFMADD231PS  32(R12), Y8, Y5
-	VFMADD231PS  (R12)(R11*1), Y8, Y6
-	VFMADD231PS  32(R12)(R11*1), Y8, Y7
-	ADDQ         DI, SI
-	ADDQ         $0x00000040, R10
-	ADDQ         $0x00000040, R12
-	DECQ         DX
+	VMOVUPS      (R9), Y8
+	VMOVUPS      32(R9), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFMADD231PS  Y9, Y10, Y1
+	VBROADCASTSS (BX)(SI*1), Y10
+	VFMADD231PS  Y8, Y10, Y4
+	VFMADD231PS  Y9, Y10, Y5
+	VMOVUPS      (R9)(R10*1), Y8
+	VMOVUPS      32(R9)(R10*1), Y9
+	VBROADCASTSS (BX), Y10
+	VFMADD231PS  Y8, Y10, Y2
+	VFMADD231PS  Y9, Y10, Y3
+	VBROADCASTSS (BX)(SI*1), Y10
+	VFMADD231PS  Y8, Y10, Y6
+	VFMADD231PS  Y9, Y10, Y7
+	ADDQ         DI, BX
+	ADDQ         $0x00000040, R9
+	DECQ         CX
 	JNZ          rest
 
 store:
-	VMOVUPS Y0, (R13)
-	VMOVUPS Y1, 32(R13)
-	VMOVUPS Y2, 64(R13)
-	VMOVUPS Y3, 96(R13)
-	VMOVUPS Y4, 128(R13)
-	VMOVUPS Y5, 160(R13)
-	VMOVUPS Y6, 192(R13)
-	VMOVUPS Y7, 224(R13)
-	ADDQ    R14, R13
-	ADDQ    R8, BX
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y1, 32(R11)
+	VMOVUPS Y2, 64(R11)
+	VMOVUPS Y3, 96(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y4, (R11)
+	VMOVUPS Y5, 32(R11)
+	VMOVUPS Y6, 64(R11)
+	VMOVUPS Y7, 96(R11)
+	ADDQ    R12, R11
+	ADDQ    R8, DX
 	DECQ    AX
 	JNZ     tile
 	VZEROUPPER
 	RET
 
-// func tile2x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
-// Requires: AVX, FMA3
-TEXT ·tile2x32(SB), NOSPLIT, $0-96
+// func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·tile3x32(SB), NOSPLIT, $0-120
 	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ rowStride+24(FP), DI
-	MOVQ kStride+32(FP), R8
-	MOVQ tileStride+40(FP), R9
-	MOVQ b+48(FP), R10
-	MOVQ panelStride+56(FP), R12
-	MOVQ c+64(FP), R13
-	MOVQ ldc+72(FP), R14
+	MOVQ a+16(FP), DX
+	MOVQ rowStride+24(FP), SI
+	MOVQ kStride+32(FP), DI
+	MOVQ tileStride+40(FP), R8
+	MOVQ panelStride+56(FP), R10
+	MOVQ c+64(FP), R11
+	MOVQ ldc+72(FP), R12
+	MOVQ ahead+96(FP), R13
 
 tile:
-	MOVQ    from+80(FP), DX
-	VMOVUPS (DX), Y0
-	VMOVUPS 32(DX), Y1
-	VMOVUPS 64(DX), Y2
-	VMOVUPS 96(DX), Y3
-	ADDQ    fromStride+88(FP), DX
-	VMOVUPS (DX), Y4
-	VMOVUPS 32(DX), Y5
-	VMOVUPS 64(DX), Y6
-	VMOVUPS 96(DX), Y7
-	ADDQ    fromStride+88(FP), DX
-	MOVQ    DX, from+80(FP)
-	MOVQ    CX, DX
-	MOVQ    R10, R11
-	MOVQ    BX, SI
-	CMPQ    CX, $0x04
-	JLT     one
+	MOVQ       from+80(FP), CX
+	VMOVUPS    (CX), Y0
+	VMOVUPS    32(CX), Y1
+	VMOVUPS    64(CX), Y2
+	VMOVUPS    96(CX), Y3
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y4
+	VMOVUPS    32(CX), Y5
+	VMOVUPS    64(CX), Y6
+	VMOVUPS    96(CX), Y7
+	ADDQ       fromStride+88(FP), CX
+	VMOVUPS    (CX), Y8
+	VMOVUPS    32(CX), Y9
+	VMOVUPS    64(CX), Y10
+	VMOVUPS    96(CX), Y11
+	ADDQ       fromStride+88(FP), CX
+	MOVQ       CX, from+80(FP)
+	IMUL3Q     $0x03, R12, CX
+	ADDQ       R11, CX
+	CMPQ       AX, $0x01
+	CMOVQEQ    next+112(FP), CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 124(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 124(CX)
+	ADDQ       R12, CX
+	PREFETCHT0 (CX)
+	PREFETCHT0 64(CX)
+	PREFETCHT0 124(CX)
+	ADDQ       R12, CX
+	MOVQ       k+8(FP), CX
+	MOVQ       b+48(FP), R9
+	MOVQ       DX, BX
+	CMPQ       CX, $0x04
+	JLT        one
 
 four:
-	VMOVUPS      (R11), Y8
-	VMOVUPS      32(R11), Y9
-	VBROADCASTSS (SI), Y10
-	VFMADD231PS  Y8, Y10, Y0
-	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(DI*1), Y10
-	VFMADD231PS  Y8, Y10, Y4
-	VFMADD231PS  Y9, Y10, Y5
-	VMOVUPS      (R11)(R12*1), Y8
-	VMOVUPS      32(R11)(R12*1), Y9
-	VBROADCASTSS (SI), Y10
-	VFMADD231PS  Y8, Y10, Y2
-	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(DI*1), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R8, SI
-	VMOVUPS      64(R11), Y8
-	VMOVUPS      96(R11), Y9
-	VBROADCASTSS (SI), Y10
-	VFMADD231PS  Y8, Y10, Y0
-	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(DI*1), Y10
-	VFMADD231PS  Y8, Y10, Y4
-	VFMADD231PS  Y9, Y10, Y5
-	VMOVUPS      64(R11)(R12*1), Y8
-	VMOVUPS      96(R11)(R12*1), Y9
-	VBROADCASTSS (SI), Y10
-	VFMADD231PS  Y8, Y10, Y2
-	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(DI*1), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R8, SI
-	VMOVUPS      128(R11), Y8
-	VMOVUPS      160(R11), Y9
-	VBROADCASTSS (SI), Y10
-	VFMADD231PS  Y8, Y10, Y0
-	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(DI*1), Y10
-	VFMADD231PS  Y8, Y10, Y4
-	VFMADD231PS  Y9, Y10, Y5
-	VMOVUPS      128(R11)(R12*1), Y8
-	VMOVUPS      160(R11)(R12*1), Y9
-	VBROADCASTSS (SI), Y10
-	VFMADD231PS  Y8, Y10, Y2
-	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(DI*1), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R8, SI
-	VMOVUPS      192(R11), Y8
-	VMOVUPS      224(R11), Y9
-	VBROADCASTSS (SI), Y10
-	VFMADD231PS  Y8, Y10, Y0
-	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(DI*1), Y10
-	VFMADD231PS  Y8, Y10, Y4
-	VFMADD231PS  Y9, Y10, Y5
-	VMOVUPS      192(R11)(R12*1), Y8
-	VMOVUPS      224(R11)(R12*1), Y9
-	VBROADCASTSS (SI), Y10
-	VFMADD231PS  Y8, Y10, Y2
-	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(DI*1), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R8, SI
-	ADDQ         $0x00000100, R11
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
-	JGE          four
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (BX)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VMOVUPS      (R9)(R10*1), Y12
+	VMOVUPS      32(R9)(R10*1), Y13
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (BX)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (BX)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, BX
+	VMOVUPS      64(R9), Y12
+	VMOVUPS      96(R9), Y13
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (BX)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VMOVUPS      64(R9)(R10*1), Y12
+	VMOVUPS      96(R9)(R10*1), Y13
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (BX)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (BX)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, BX
+	VMOVUPS      128(R9), Y12
+	VMOVUPS      160(R9), Y13
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (BX)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VMOVUPS      128(R9)(R10*1), Y12
+	VMOVUPS      160(R9)(R10*1), Y13
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (BX)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (BX)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, BX
+	VMOVUPS      192(R9), Y12
+	VMOVUPS      224(R9), Y13
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (BX)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VMOVUPS      192(R9)(R10*1), Y12
+	VMOVUPS      224(R9)(R10*1), Y13
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (BX)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (BX)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, BX
+	MOVQ         lines+104(FP), R14
+
+ahead:
+	PREFETCHT0 (R13)
+	PREFETCHT0 (R13)(R10*1)
+	ADDQ       $0x40, R13
+	DECQ       R14
+	JNZ        ahead
+	ADDQ       $0x00000100, R9
+	SUBQ       $0x04, CX
+	CMPQ       CX, $0x04
+	JGE        four
 
 one:
-	TESTQ DX, DX
+	TESTQ CX, CX
 	JZ    store
 
 rest:
-	VMOVUPS      (R11), Y8
-	VMOVUPS      32(R11), Y9
-	VBROADCASTSS (SI), Y10
-	VFMADD231PS  Y8, Y10, Y0
-	VFMADD231PS  Y9, Y10, Y1
-	VBROADCASTSS (SI)(DI*1), Y10
-	VFMADD231PS  Y8, Y10, Y4
-	VFMADD231PS  Y9, Y10, Y5
-	VMOVUPS      (R11)(R12*1), Y8
-	VMOVUPS      32(R11)(R12*1), Y9
-	VBROADCASTSS (SI), Y10
-	VFMADD231PS  Y8, Y10, Y2
-	VFMADD231PS  Y9, Y10, Y3
-	VBROADCASTSS (SI)(DI*1), Y10
-	VFMADD231PS  Y8, Y10, Y6
-	VFMADD231PS  Y9, Y10, Y7
-	ADDQ         R8, SI
-	ADDQ         $0x00000040, R11
-	DECQ         DX
+	VMOVUPS      (R9), Y12
+	VMOVUPS      32(R9), Y13
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFMADD231PS  Y13, Y14, Y1
+	VBROADCASTSS (BX)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y5
+	VBROADCASTSS (BX)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y8
+	VFMADD231PS  Y13, Y14, Y9
+	VMOVUPS      (R9)(R10*1), Y12
+	VMOVUPS      32(R9)(R10*1), Y13
+	VBROADCASTSS (BX), Y14
+	VFMADD231PS  Y12, Y14, Y2
+	VFMADD231PS  Y13, Y14, Y3
+	VBROADCASTSS (BX)(SI*1), Y14
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y13, Y14, Y7
+	VBROADCASTSS (BX)(SI*2), Y14
+	VFMADD231PS  Y12, Y14, Y10
+	VFMADD231PS  Y13, Y14, Y11
+	ADDQ         DI, BX
+	ADDQ         $0x00000040, R9
+	DECQ         CX
 	JNZ          rest
 
 store:
-	VMOVUPS Y0, (R13)
-	VMOVUPS Y1, 32(R13)
-	VMOVUPS Y2, 64(R13)
-	VMOVUPS Y3, 96(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y4, (R13)
-	VMOVUPS Y5, 32(R13)
-	VMOVUPS Y6, 64(R13)
-	VMOVUPS Y7, 96(R13)
-	ADDQ    R14, R13
-	ADDQ    R9, BX
-	DECQ    AX
-	JNZ     tile
-	VZEROUPPER
-	RET
-
-// func tile3x32(tiles int, k int, a *float32, rowStride int, kStride int, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int)
-// Requires: AVX, FMA3
-TEXT ·tile3x32(SB), NOSPLIT, $0-96
-	MOVQ tiles+0(FP), AX
-	MOVQ k+8(FP), CX
-	MOVQ a+16(FP), BX
-	MOVQ rowStride+24(FP), DI
-	MOVQ kStride+32(FP), R8
-	MOVQ tileStride+40(FP), R9
-	MOVQ b+48(FP), R10
-	MOVQ panelStride+56(FP), R12
-	MOVQ c+64(FP), R13
-	MOVQ ldc+72(FP), R14
-
-tile:
-	MOVQ    from+80(FP), DX
-	VMOVUPS (DX), Y0
-	VMOVUPS 32(DX), Y1
-	VMOVUPS 64(DX), Y2
-	VMOVUPS 96(DX), Y3
-	ADDQ    fromStride+88(FP), DX
-	VMOVUPS (DX), Y4
-	VMOVUPS 32(DX), Y5
-	VMOVUPS 64(DX), Y6
-	VMOVUPS 96(DX), Y7
-	ADDQ    fromStride+88(FP), DX
-	VMOVUPS (DX), Y8
-	VMOVUPS 32(DX), Y9
-	VMOVUPS 64(DX), Y10
-	VMOVUPS 96(DX), Y11
-	ADDQ    fromStride+88(FP), DX
-	MOVQ    DX, from+80(FP)
-	MOVQ    CX, DX
-	MOVQ    R10, R11
-	MOVQ    BX, SI
-	CMPQ    CX, $0x04
-	JLT     one
-
-four:
-	VMOVUPS      (R11), Y12
-	VMOVUPS      32(R11), Y13
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(DI*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI)(DI*2), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	VMOVUPS      (R11)(R12*1), Y12
-	VMOVUPS      32(R11)(R12*1), Y13
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(DI*1), Y14
-	VFMADD231PS  Y12, Y14, Y6
-	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (SI)(DI*2), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R8, SI
-	VMOVUPS      64(R11), Y12
-	VMOVUPS      96(R11), Y13
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(DI*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI)(DI*2), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	VMOVUPS      64(R11)(R12*1), Y12
-	VMOVUPS      96(R11)(R12*1), Y13
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(DI*1), Y14
-	VFMADD231PS  Y12, Y14, Y6
-	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (SI)(DI*2), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R8, SI
-	VMOVUPS      128(R11), Y12
-	VMOVUPS      160(R11), Y13
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(DI*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI)(DI*2), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	VMOVUPS      128(R11)(R12*1), Y12
-	VMOVUPS      160(R11)(R12*1), Y13
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(DI*1), Y14
-	VFMADD231PS  Y12, Y14, Y6
-	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (SI)(DI*2), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R8, SI
-	VMOVUPS      192(R11), Y12
-	VMOVUPS      224(R11), Y13
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(DI*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI)(DI*2), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	VMOVUPS      192(R11)(R12*1), Y12
-	VMOVUPS      224(R11)(R12*1), Y13
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(DI*1), Y14
-	VFMADD231PS  Y12, Y14, Y6
-	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (SI)(DI*2), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R8, SI
-	ADDQ         $0x00000100, R11
-	SUBQ         $0x04, DX
-	CMPQ         DX, $0x04
-	JGE          four
-
-one:
-	TESTQ DX, DX
-	JZ    store
-
-rest:
-	VMOVUPS      (R11), Y12
-	VMOVUPS      32(R11), Y13
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y0
-	VFMADD231PS  Y13, Y14, Y1
-	VBROADCASTSS (SI)(DI*1), Y14
-	VFMADD231PS  Y12, Y14, Y4
-	VFMADD231PS  Y13, Y14, Y5
-	VBROADCASTSS (SI)(DI*2), Y14
-	VFMADD231PS  Y12, Y14, Y8
-	VFMADD231PS  Y13, Y14, Y9
-	VMOVUPS      (R11)(R12*1), Y12
-	VMOVUPS      32(R11)(R12*1), Y13
-	VBROADCASTSS (SI), Y14
-	VFMADD231PS  Y12, Y14, Y2
-	VFMADD231PS  Y13, Y14, Y3
-	VBROADCASTSS (SI)(DI*1), Y14
-	VFMADD231PS  Y12, Y14, Y6
-	VFMADD231PS  Y13, Y14, Y7
-	VBROADCASTSS (SI)(DI*2), Y14
-	VFMADD231PS  Y12, Y14, Y10
-	VFMADD231PS  Y13, Y14, Y11
-	ADDQ         R8, SI
-	ADDQ         $0x00000040, R11
-	DECQ         DX
-	JNZ          rest
-
-store:
-	VMOVUPS Y0, (R13)
-	VMOVUPS Y1, 32(R13)
-	VMOVUPS Y2, 64(R13)
-	VMOVUPS Y3, 96(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y4, (R13)
-	VMOVUPS Y5, 32(R13)
-	VMOVUPS Y6, 64(R13)
-	VMOVUPS Y7, 96(R13)
-	ADDQ    R14, R13
-	VMOVUPS Y8, (R13)
-	VMOVUPS Y9, 32(R13)
-	VMOVUPS Y10, 64(R13)
-	VMOVUPS Y11, 96(R13)
-	ADDQ    R14, R13
-	ADDQ    R9, BX
+	VMOVUPS Y0, (R11)
+	VMOVUPS Y1, 32(R11)
+	VMOVUPS Y2, 64(R11)
+	VMOVUPS Y3, 96(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y4, (R11)
+	VMOVUPS Y5, 32(R11)
+	VMOVUPS Y6, 64(R11)
+	VMOVUPS Y7, 96(R11)
+	ADDQ    R12, R11
+	VMOVUPS Y8, (R11)
+	VMOVUPS Y9, 32(R11)
+	VMOVUPS Y10, 64(R11)
+	VMOVUPS Y11, 96(R11)
+	ADDQ    R12, R11
+	ADDQ    R8, DX
 	DECQ    AX
 	JNZ     tile
 	VZEROUPPER

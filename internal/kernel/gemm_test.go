@@ -10,11 +10,12 @@ import (
 )
 
 // gemmShapes are around the cutoffs: rows per tile and panel group, panels,
-// blocks over k and rows.
+// blocks over k and rows; flat tiles.
 var gemmShapes = []struct{ m, n, k int }{
 	{1, 1, 1}, {1, 16, 3}, {1, 64, 5}, {1, 65, 8}, {1, 100, 321}, {1, 160, 40}, {2, 31, 7}, {2, 64, 9}, {3, 33, 4}, {3, 70, 12},
 	{4, 15, 5}, {5, 16, 4}, {6, 17, 1}, {7, 48, 20}, {8, 16, 33}, {11, 5, 11}, {12, 32, 64}, {13, 20, 3}, {20, 50, 65},
 	{64, 96, 128}, {71, 40, 330}, {73, 17, 641}, {150, 33, 50}, {9, 18, 1025}, {14, 16, 2100},
+	{2, 49, 200}, {3, 32, 61}, {4, 31, 95}, {5, 32, 96}, {6, 33, 97}, {7, 64, 193}, {8, 49, 300}, {9, 80, 99}, {10, 48, 97},
 }
 
 // TestGemmChain holds every element to its definition: one chain of fused

@@ -11,6 +11,15 @@ const (
 	panelDepth = 320  // steps of a panel in the first-level cache
 )
 
+// Few rows are cut into flat tiles, which have two panels: they need more columns to
+// keep the multipliers busy, and read B in two places.
+const (
+	flatRows   = 9  // rows that AVX2 takes so; AVX-512 as many as have no wide tiles
+	flatHeight = 3  // rows of a tile
+	flatDepth  = 96 // steps of both panels that leave room for the next in the first-level cache
+	loneAhead  = 64 // steps from where a tile without others reads to where it asks for B
+)
+
 // strip is the left operand for tiles of one height, one below the other.
 // Element (i,k) of tile t is a[t·tileStride + i·rowStride + k·kStride].
 type strip struct {
@@ -32,9 +41,13 @@ func rowStrips(a []float32, lda, rows, highest int) (strips [2]strip) {
 
 // gemmTiles is gemm for m ≥ 1 rows, p0 < p1 and K ≥ 1.
 func gemmTiles(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int, from start) {
-	if m <= 3 {
-		from.fill(c, ldc, m, p0*PanelWidth, min(p1*PanelWidth, b.N))
-		gemmFewRows(c, ldc, a, lda, m, b, p0, p1)
+	if m == 1 {
+		from.fill(c, ldc, 1, p0*PanelWidth, min(p1*PanelWidth, b.N))
+		p0, from = gemmRow(c, a, b, p0, p1), continued
+	}
+	if m < wideLowest || !useAVX512 && m <= flatRows {
+		strips := rowStrips(a, lda, m, flatHeight)
+		multiply(c, ldc, &strips, b, 0, b.K, p0, p1, from)
 		return
 	}
 	height := tileHeight(Float32)
@@ -69,14 +82,26 @@ func multiply(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0, p1 
 		multiplyWide(&wideTiles, c, ldc, strips, b, k0, k1, p0, p1, from)
 		return
 	}
-	for p := p0; p < p1; p++ {
+	count := strips[0].tiles + strips[1].tiles
+	lines := (3 + count) / count // for four steps: together the tiles ask for what they use
+	for p := p0; p < p1; {
+		panels, depth := 1, panelDepth
+		if flat(strips) && p+2 <= min(p1, b.N/PanelWidth) {
+			panels, depth = 2, flatDepth
+		}
 		columns := min(PanelWidth, b.N-p*PanelWidth)
-		after := min(p+1, p1-1)
+		after := p + panels
+		if after == p1 {
+			after = p
+		}
 		for k, from := k0, from; k < k1; {
-			end := nextCut(k, k1, panelDepth, 4)
-			ahead := (p*b.K + end) * PanelWidth
-			if end == k1 {
-				ahead = (after*b.K + k0) * PanelWidth
+			end, ahead := k1, (p*b.K+k+loneAhead)*PanelWidth
+			if count > 1 { // which are to find the panels near
+				end = nextCut(k, k1, depth, 4)
+				ahead = (p*b.K + end) * PanelWidth
+				if end == k1 {
+					ahead = (after*b.K + k0) * PanelWidth
+				}
 			}
 			row := 0
 			for i := range strips {
@@ -95,12 +120,18 @@ func multiply(c []float32, ldc int, strips *[2]strip, b *Packed, k0, k1, p0, p1 
 				if i == 0 && strips[1].tiles > 0 {
 					next = &c[row*ldc+p*PanelWidth]
 				}
-				tiles(s, k-k0, end-k, panel, to, ldc, first, stride, &b.Data[min(ahead, len(b.Data)-1)], next)
-				ahead += s.tiles * (end - k) / 4 * PanelWidth
+				tiles(s, panels, k-k0, end-k, panel, b.K*PanelWidth, to, ldc, first, stride, &b.Data[min(ahead, len(b.Data)-1)], lines, next)
+				ahead += s.tiles * (end - k) / 4 * lines * PanelWidth
 			}
 			k, from = end, continued
 		}
+		p += panels
 	}
+}
+
+// flat reports whether all tiles have a form with two panels.
+func flat(strips *[2]strip) bool {
+	return strips[1].height > 1 && max(strips[0].height, strips[1].height) <= flatHeight
 }
 
 // edgeMasks selects the first n of 16 columns from element 16−n on.
@@ -108,24 +139,29 @@ var edgeMasks = [2 * PanelWidth]int32{
 	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
 }
 
-// tiles runs the microkernel of the strip's height over its tiles. Meanwhile it
-// fetches what comes after: B from ahead on, and the tile of C at next.
-func tiles(s *strip, k, depth int, b, c *float32, ldc int, from *float32, fromStride int, ahead, next *float32) {
+// tiles runs the microkernel of the strip's height over its tiles, on one panel or,
+// where they are flat, on two. Meanwhile it fetches what comes after: so many lines
+// of B from ahead on in four steps, and the tile of C at next.
+func tiles(s *strip, panels, k, depth int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int, ahead *float32, lines int, next *float32) {
 	a := &s.a[k*s.kStride]
-	rs, ks, ts := s.rowStride*4, s.kStride*4, s.tileStride*4
-	switch s.height {
-	case 1:
-		tile1x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, next)
-	case 2:
-		tile2x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, next)
-	case 3:
-		tile3x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, next)
-	case 4:
-		tile4x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, next)
-	case 5:
-		tile5x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, next)
-	case 6:
-		tile6x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, next)
+	rs, ks, ts, ps := s.rowStride*4, s.kStride*4, s.tileStride*4, panelStride*4
+	switch {
+	case panels == 2 && s.height == 2:
+		tile2x32(s.tiles, depth, a, rs, ks, ts, b, ps, c, ldc*4, from, fromStride, ahead, lines, next)
+	case panels == 2:
+		tile3x32(s.tiles, depth, a, rs, ks, ts, b, ps, c, ldc*4, from, fromStride, ahead, lines, next)
+	case s.height == 1:
+		tile1x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, lines, next)
+	case s.height == 2:
+		tile2x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, lines, next)
+	case s.height == 3:
+		tile3x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, lines, next)
+	case s.height == 4:
+		tile4x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, lines, next)
+	case s.height == 5:
+		tile5x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, lines, next)
+	case s.height == 6:
+		tile6x16(s.tiles, depth, a, rs, ks, ts, b, 0, c, ldc*4, from, fromStride, ahead, lines, next)
 	}
 }
 
@@ -149,27 +185,14 @@ func edgeTiles(s *strip, k, depth int, b, c *float32, ldc int, from *float32, fr
 	}
 }
 
-// gemmFewRows is for one to three rows: it reads several panels at once, whose
-// accumulators together keep the multipliers busy, and is bound by the memory
-// that B comes from.
-func gemmFewRows(c []float32, ldc int, a []float32, lda, m int, b *Packed, p0, p1 int) {
-	group := 2
-	if m == 1 {
-		group = 4
-	}
-	whole := min(p1, b.N/PanelWidth)
+// gemmRow continues a single row with four panels at once, whose accumulators
+// together keep the multipliers busy, and returns the panel that comes after.
+func gemmRow(c, a []float32, b *Packed, p0, p1 int) int {
+	const group = 4
 	p, size := p0, b.K*PanelWidth
-	for ; p+group <= whole; p += group {
-		from, to := &b.Data[p*size], &c[p*PanelWidth]
-		switch m {
-		case 1:
-			tile1x64(1, b.K, &a[0], lda*4, 4, 0, from, size*4, to, ldc*4, to, ldc*4)
-		case 2:
-			tile2x32(1, b.K, &a[0], lda*4, 4, 0, from, size*4, to, ldc*4, to, ldc*4)
-		case 3:
-			tile3x32(1, b.K, &a[0], lda*4, 4, 0, from, size*4, to, ldc*4, to, ldc*4)
-		}
+	for ; p+group <= min(p1, b.N/PanelWidth); p += group {
+		to := &c[p*PanelWidth]
+		tile1x64(1, b.K, &a[0], 0, 4, 0, &b.Data[p*size], size*4, to, 0, to, 0)
 	}
-	strips := [2]strip{{1, m, a, lda, 1, 0}}
-	multiply(c, ldc, &strips, b, 0, b.K, p, p1, continued)
+	return p
 }

@@ -16,7 +16,7 @@ const (
 )
 
 // gemm writes the microkernels. Heights under four use several panels at once,
-// because fewer than eight accumulators leave the multipliers waiting.
+// because few accumulators leave the multipliers waiting.
 func gemm() {
 	for rows := 1; rows <= 6; rows++ {
 		tile(rows, 1, false)
@@ -33,9 +33,10 @@ func gemm() {
 func tile(rows, panels int, edge bool) {
 	name := fmt.Sprintf("tile%dx%d", rows, panels*panelBytes/4)
 	what := fmt.Sprintf("%s writes tiles of %d rows and %d columns of C, one below the other, whose chains begin with the rows at from.", name, rows, panels*16)
-	more := ", ahead, next *float32"
-	if panels > 1 {
-		more = ""
+	fetches := !edge && panels < 4
+	more := ""
+	if fetches {
+		more = ", ahead *float32, lines int, next *float32"
 	}
 	if edge {
 		name += "Edge"
@@ -43,22 +44,24 @@ func tile(rows, panels int, edge bool) {
 		more = ", mask *int32"
 	}
 	TEXT(name, NOSPLIT, "func(tiles, k int, a *float32, rowStride, kStride, tileStride int, b *float32, panelStride int, c *float32, ldc int, from *float32, fromStride int"+more+")")
-	if more == ", ahead, next *float32" {
-		what += " It asks for the lines of B from ahead on, and for the tile at next, which follows the last."
+	if fetches {
+		what += " In four steps it asks for so many lines of each panel from ahead on, and at last for the tile at next, which follows."
 	}
 	Doc(what, "Strides and ldc are in bytes. tiles and k must be positive.")
-	t := newTile(rows, panels, edge)
+	t := newTile(rows, panels, edge, fetches)
 
 	Label("tile")
 	t.loadC()
 	t.begin()
-	CMPQ(t.k, Imm(4))
+	CMPQ(t.left, Imm(4))
 	JLT(LabelRef("one"))
 	Label("four")
 	for u := range 4 {
 		t.step(u)
 	}
-	t.fetchAhead()
+	if fetches {
+		t.fetchAhead()
+	}
 	t.advance(4)
 	SUBQ(Imm(4), t.left)
 	CMPQ(t.left, Imm(4))
@@ -84,27 +87,27 @@ func tile(rows, panels int, edge bool) {
 // addressed from near, rows 3 to 5 from far; panels 0 and 1 from b, 2 and 3
 // from b2.
 type tileRegisters struct {
-	rows, panels           int
-	acc                    []reg.VecVirtual // row by row
-	lo, hi                 reg.VecVirtual   // columns of B, or masks around the loop
-	x                      reg.VecVirtual   // element of A
-	tiles, k, left         reg.Register
-	a, near, far           reg.Register
-	rowStride, kStride     reg.Register
-	tileStride             reg.Register
-	b0, b, b2, panelStride reg.Register
-	c, ldc                 reg.Register
-	ahead                  reg.Register // nil: nothing is asked for
-	masked                 bool
+	rows, panels       int
+	acc                []reg.VecVirtual // row by row
+	lo, hi             reg.VecVirtual   // columns of B, or masks around the loop
+	x                  reg.VecVirtual   // element of A
+	tiles, left        reg.Register
+	a, near, far       reg.Register
+	rowStride, kStride reg.Register
+	tileStride         reg.Register
+	b, b2, panelStride reg.Register
+	c, ldc             reg.Register
+	ahead, lines       reg.Register // nil: nothing is asked for
+	masked             bool
 }
 
-func newTile(rows, panels int, edge bool) *tileRegisters {
+func newTile(rows, panels int, edge, fetches bool) *tileRegisters {
 	t := &tileRegisters{rows: rows, panels: panels, masked: edge}
 	for range rows * panels * 2 {
 		t.acc = append(t.acc, YMM())
 	}
 	t.lo, t.hi, t.x = YMM(), YMM(), YMM()
-	t.tiles, t.k, t.left = Load(Param("tiles"), GP64()), Load(Param("k"), GP64()), GP64()
+	t.tiles, t.left = Load(Param("tiles"), GP64()), GP64()
 	t.a, t.near = Load(Param("a"), GP64()), GP64()
 	if rows > 3 {
 		t.far = GP64()
@@ -114,7 +117,7 @@ func newTile(rows, panels int, edge bool) *tileRegisters {
 	}
 	t.kStride = Load(Param("kStride"), GP64())
 	t.tileStride = Load(Param("tileStride"), GP64())
-	t.b0, t.b = Load(Param("b"), GP64()), GP64()
+	t.b = GP64()
 	if panels > 1 {
 		t.panelStride = Load(Param("panelStride"), GP64())
 	}
@@ -122,16 +125,16 @@ func newTile(rows, panels int, edge bool) *tileRegisters {
 		t.b2 = GP64()
 	}
 	t.c, t.ldc = Load(Param("c"), GP64()), Load(Param("ldc"), GP64())
-	if panels == 1 && !edge {
-		t.ahead = Load(Param("ahead"), GP64())
+	if fetches {
+		t.ahead, t.lines = Load(Param("ahead"), GP64()), GP64()
 	}
 	return t
 }
 
 // begin points at the first step of the panels and of this tile's rows.
 func (t *tileRegisters) begin() {
-	MOVQ(t.k, t.left)
-	MOVQ(t.b0, t.b)
+	MOVQ(param("k"), t.left)
+	MOVQ(param("b"), t.b)
 	if t.panels > 2 {
 		LEAQ(Mem{Base: t.b, Index: t.panelStride, Scale: 2}, t.b2)
 	}
@@ -205,13 +208,20 @@ func (t *tileRegisters) loadMasks() {
 	VMOVUPS(Mem{Base: mask, Disp: lanes * 4}, t.hi)
 }
 
-// fetchAhead asks for one line of B that comes after this block: four tiles
-// together ask for as much as they use.
+// fetchAhead asks for lines of B that come after this block. Those that two panels
+// at once need next are wanted in the first-level cache, where blocks leave room.
 func (t *tileRegisters) fetchAhead() {
-	if t.ahead != nil {
+	MOVQ(param("lines"), t.lines)
+	Label("ahead")
+	if t.panels == 1 {
 		PREFETCHT1(Mem{Base: t.ahead})
-		ADDQ(Imm(panelBytes), t.ahead)
+	} else {
+		PREFETCHT0(Mem{Base: t.ahead})
+		PREFETCHT0(Mem{Base: t.ahead, Index: t.panelStride, Scale: 1})
 	}
+	ADDQ(Imm(panelBytes), t.ahead)
+	DECQ(t.lines)
+	JNZ(LabelRef("ahead"))
 }
 
 // loadC reads what the tile's chains begin with, and asks for the lines of the
@@ -243,8 +253,10 @@ func (t *tileRegisters) loadC() {
 	CMPQ(t.tiles, Imm(1))
 	CMOVQEQ(param("next"), row)
 	for range t.rows {
-		PREFETCHT0(Mem{Base: row})
-		PREFETCHT0(Mem{Base: row, Disp: panelBytes - 4})
+		for p := range t.panels {
+			PREFETCHT0(Mem{Base: row, Disp: p * panelBytes})
+		}
+		PREFETCHT0(Mem{Base: row, Disp: t.panels*panelBytes - 4})
 		ADDQ(t.ldc, row)
 	}
 }
