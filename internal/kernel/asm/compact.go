@@ -100,17 +100,16 @@ func (o *compactOperands) bytes(p, offset int) Mem {
 	return Mem{Base: o.b[0], Disp: p*panelBytes + offset}
 }
 
-// fetchHalves asks for the line of panel p that comes so much later that linesAhead
-// are on their way, fetchBytes for one that comes as much later. Where there are many
-// operations for a line, what is begun out of order does not reach far enough into
-// memory.
+// fetchHalves asks for the line of panel p that comes so much later that 128 are on
+// their way: where there are many operations for a line, what is begun out of order
+// does not reach far enough into memory.
 func (o *compactOperands) fetchHalves(p int) {
-	PREFETCHT0(o.halves(p, linesAhead/o.panels*panelBytes))
+	PREFETCHT0(o.halves(p, 128/o.panels*panelBytes))
 }
 
-func (o *compactOperands) fetchBytes(p int) { PREFETCHT0(o.bytes(p, linesAhead*panelBytes)) }
-
-const linesAhead = 128
+// fetchBytes does so for bytes. Most come from the third cache, for which 32 are
+// enough; with 128 the first loses some before their turn.
+func (o *compactOperands) fetchBytes(p int) { PREFETCHT0(o.bytes(p, 32*panelBytes)) }
 
 // next moves on by four steps of bytes.
 func (o *compactOperands) next() {
