@@ -107,9 +107,10 @@ func (o *compactOperands) fetchHalves(p int) {
 	PREFETCHT0(o.halves(p, 128/o.panels*panelBytes))
 }
 
-// fetchBytes does so for bytes. Most come from the third cache, for which 32 are
-// enough; with 128 the first loses some before their turn.
-func (o *compactOperands) fetchBytes(p int) { PREFETCHT0(o.bytes(p, 32*panelBytes)) }
+// fetchBytes does so for bytes, so many quads ahead. Most come from the third cache,
+// for which 8 quads of four panels are enough; with 32 the first loses some before
+// their turn.
+func (o *compactOperands) fetchBytes(p, quads int) { PREFETCHT0(o.bytes(p, quads*4*panelBytes)) }
 
 // next moves on by four steps of bytes.
 func (o *compactOperands) next() {
@@ -148,7 +149,7 @@ func bytesTile(rows, panels int) {
 		VPABSB(x, size)
 		for i, to := range acc {
 			if i%2 == 0 {
-				o.fetchBytes(i / 2)
+				o.fetchBytes(i/2, 8)
 			}
 			VMOVDQU(o.bytes(i/2, i%2*lanes*4), w)
 			add(w, to)
@@ -156,7 +157,7 @@ func bytesTile(rows, panels int) {
 	} else {
 		for p := range panels {
 			lo, hi := YMM(), YMM()
-			o.fetchBytes(p)
+			o.fetchBytes(p, 128) // there are fewer panels than stand side by side
 			VMOVDQU(o.bytes(p, 0), lo)
 			VMOVDQU(o.bytes(p, lanes*4), hi)
 			for r := range rows {
@@ -219,7 +220,7 @@ func bytesTileVNNI(rows, panels int) {
 	}
 	Label("loop")
 	for p, w := range weights {
-		o.fetchBytes(p)
+		o.fetchBytes(p, 8)
 		VMOVDQU32(o.bytes(p, 0), w)
 	}
 	for r := range rows {
