@@ -65,7 +65,7 @@ func GemmEach(c []float32, ldc, width int, a []float32, lda, m int, bs []Packed,
 			gemmPairs(c, ldc, width, a, lda, m, bs, p0, p1, continued)
 			return
 		case Int8:
-			gemmInt8(c, ldc, width, a, lda, m, bs, p0, p1)
+			gemmInt8(c, ldc, width, a, lda, m, bs, p0, p1, continued)
 			return
 		}
 	}
@@ -153,8 +153,7 @@ func gemm(c []float32, ldc int, a []float32, lda, r0, r1 int, b *Packed, p0, p1 
 	}
 	switch {
 	case b.Storage == Int8:
-		from.fill(c, ldc, r1-r0, p0*PanelWidth, min(p1*PanelWidth, b.N))
-		gemmInt8(c, ldc, 0, a, lda, r1-r0, []Packed{*b}, p0, p1)
+		gemmInt8(c, ldc, 0, a, lda, r1-r0, []Packed{*b}, p0, p1, from)
 		return
 	case b.Storage == Pairs:
 		gemmPairs(c, ldc, 0, a, lda, r1-r0, []Packed{*b}, p0, p1, from)

@@ -36,19 +36,22 @@ func (r *byteRows) quantizeRows(a []float32, lda, m, k int) {
 //
 // All paths give the same bits, and no row sees another. There may be several B
 // of one shape, as in [GemmEach].
-func gemmInt8(c []float32, ldc, width int, a []float32, lda, m int, bs []Packed, p0, p1 int) {
+func gemmInt8(c []float32, ldc, width int, a []float32, lda, m int, bs []Packed, p0, p1 int, from start) {
 	rows := byteScratch.Get().(*byteRows)
 	defer byteScratch.Put(rows)
 	rows.quantizeRows(a, lda, m, bs[0].K)
 	for i := range bs {
-		rows.multiply(c[i*width:], ldc, &bs[i], p0, p1)
+		rows.multiply(c[i*width:], ldc, &bs[i], p0, p1, from)
 	}
 }
 
-// multiply adds the product of all rows with panels p0 to p1 of b.
-func (rows *byteRows) multiply(c []float32, ldc int, b *Packed, p0, p1 int) {
+// multiply adds the product of all rows with panels p0 to p1 of b. What C begins with
+// is written tile by tile: a line that another worker has read arrives while the
+// tile's weights do.
+func (rows *byteRows) multiply(c []float32, ldc int, b *Packed, p0, p1 int, from start) {
 	m := len(rows.scale)
 	if !useX86 {
+		from.fill(c, ldc, m, p0*PanelWidth, min(p1*PanelWidth, b.N))
 		for p := p0; p < p1; p++ {
 			bytesGeneric(c[p*PanelWidth:], ldc, rows, b, p)
 		}
@@ -58,6 +61,7 @@ func (rows *byteRows) multiply(c []float32, ldc int, b *Packed, p0, p1 int) {
 		tiles := widest(b.byteTiles(), min(m, tileRows), min(p1-p, byteGroup-p%byteGroup))
 		first, stride := b.quadsOf(p)
 		columns := min(PanelWidth, b.N-(p+tiles.panels-1)*PanelWidth)
+		from.fill(c, ldc, m, p*PanelWidth, (p+tiles.panels-1)*PanelWidth+columns)
 		for r := 0; r < m; r += tileRows {
 			height := min(tileRows, m-r)
 			tiles.byRows[height-1](rows.stride/4, &rows.q[r*rows.stride], rows.stride, &rows.start[r], &rows.scale[r],
