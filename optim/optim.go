@@ -31,6 +31,7 @@ type Config struct {
 	// paper), to the square root of the biased second moment:
 	//	PyTorch  p −= lr/(1−β1ᵗ) · m / (√v/√(1−β2ᵗ) + eps)
 	//	Keras    p −= lr·√(1−β2ᵗ)/(1−β1ᵗ) · m / (√v + eps)
+	// and takes βᵗ in float32, as Keras does.
 	Keras bool `json:"keras,omitempty"`
 	// WeightDecay is coupled (L2) for sgd, asgd and adam, decoupled for adamw. 0
 	// is none.

@@ -121,6 +121,33 @@ func TestNilGradientStays(t *testing.T) {
 	}
 }
 
+// TestKerasSteps holds single steps to Keras' own: moments by 1−β, corrections by powers
+// of β in float32. With the right corrections the first ones are 6.4e-6 longer.
+func TestKerasSteps(t *testing.T) {
+	const beta1, beta2, lr, eps = 0.9, 0.999, 1e-3, 1e-7
+	p := optim.Slice{Value: make([]float32, 1), Grad: make([]float32, 1)}
+	o, err := optim.New(optim.Config{Name: "adam", Keras: true}, []optim.Slice{p})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m, v float64
+	rng := rand.New(rand.NewPCG(1, 2))
+	power := func(beta float32, n int) float64 { return float64(float32(math.Pow(float64(beta), float64(n)))) }
+	for n := 1; n <= 300; n++ {
+		random(rng, p.Grad)
+		g := float64(p.Grad[0])
+		m += (g - m) * (1 - beta1)
+		v += (g*g - v) * (1 - beta2)
+		want := -lr * math.Sqrt(1-power(beta2, n)) / (1 - power(beta1, n)) * m / (math.Sqrt(v) + eps)
+		p.Value[0] = 0
+		o.Step(nil, lr, 1)
+		// The mean may nearly cancel; its float32 error is relative to what it sums.
+		if got := float64(p.Value[0]); math.Abs(got-want) > 1.5e-6*math.Abs(want)+1e-7*lr {
+			t.Fatalf("step %d: %.9g, want %.9g: %.1e apart", n, got, want, math.Abs(got-want)/math.Abs(want))
+		}
+	}
+}
+
 func TestConfigValidate(t *testing.T) {
 	nan := math.NaN()
 	tests := []struct {

@@ -38,14 +38,9 @@ class Adam(keras.optimizers.Adam):
         return super().apply([tf.convert_to_tensor(g) for g in grads], trainable_variables)
 
 
-# Keras rounds Adam's betas to float32 on the way to its bias correction where they are Python's numbers, also in
-# float64; NumPy's it leaves as they are.
-EXACT = {"beta_1": np.float64(0.9), "beta_2": np.float64(0.999)}
-
-
 # The model: the article's, with an Embedding that masks padding.
 
-def build(cell, form, vocab, emsize, steps, betas={}):
+def build(cell, form, vocab, emsize, steps):
     every = form == "every"
     model = keras.Sequential([
         keras.Input((steps,), dtype="int32"),
@@ -53,7 +48,7 @@ def build(cell, form, vocab, emsize, steps, betas={}):
         LAYERS[cell](UNITS, return_sequences=every),
         keras.layers.Dense(vocab),
     ])
-    model.compile(Adam(0.001, **betas), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    model.compile(Adam(0.001), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
                   metrics=["accuracy"])
     return model
 

@@ -199,7 +199,6 @@ def main():
     p.add_argument("--last-epochs", type=int, default=1, help="of seeds, last position, whose epoch has as many steps as there are words")
     p.add_argument("--maxlen", type=int, default=0, help="longest input (0: no bound)")
     p.add_argument("--own", default="every", help="forms that seeds trains with Keras' own weights and order too")
-    p.add_argument("--float64", default=",".join(FORMS), help="forms of steps that Keras computes in float64 too, beside rows beyond the bound, which takes most of the time")
     p.add_argument("--runs", type=pathlib.Path, help="file that keeps the results of steps and seeds, to go on from")
     p.add_argument("--most", type=int, help="stop steps and seeds after so many runs")
     p.add_argument("--cells", default=",".join(CELLS))

@@ -1,6 +1,5 @@
-"""Refrain's losses of single steps beside those of Keras in float32 and in float64."""
+"""Refrain's losses of single steps beside those of Keras."""
 
-import functools
 import json
 import pathlib
 
@@ -8,49 +7,30 @@ import keras
 import numpy as np
 from safetensors.numpy import load_file
 
-from article import BATCH, EXACT, THREADS, build, padded, refrain, set_weights
+from article import BATCH, THREADS, build, padded, refrain, set_weights
 
 BOUND = 1e-4  # of each step's loss, relative
 
 
 def steps(args):
-    """Refrain and Keras in float32, each beside Keras in float64, whose own rounding is nothing against theirs."""
-    runs = Runs(args)
+    """Refrain and Keras from the same weights on the same batches."""
+    runs, seeds = Runs(args), range(1, args.seeds + 1)
 
-    def losses(kind, form, cell, seeds):
+    def losses(kind, form, cell):
         return np.array([runs.get(f"{kind} {form} {cell} {args.steps} {s}", lambda: KINDS[kind](args, form, cell, s)) for s in seeds])
 
-    seeds = range(1, args.seeds + 1)
-    out = ["| form | cell | Refrain to Keras | seed, step | steps beyond 1e-4 | Refrain to float64 | Keras to float64 |", "|---|---|--:|--:|--:|--:|--:|"]
-    beyond = []
+    out = ["| form | cell | largest difference | seed, step | steps beyond 1e-4 |", "|---|---|--:|--:|--:|"]
     for form in args.forms.split(","):
         for cell in args.cells.split(","):
-            ours, theirs = losses("refrain", form, cell, seeds), losses("keras", form, cell, seeds)
-            peers = apart(ours, theirs)
-            seed, step = (int(i) + 1 for i in np.unravel_index(peers.argmax(), peers.shape))
-            out.append(f"| {form} | {cell} | {peers.max():.1e} | {seed}, {step} | {(peers > BOUND).sum()} of {peers.size} | ")
-            if form not in args.float64.split(",") and peers.max() <= BOUND:
-                out[-1] += "| |"
-                print(out[-1], flush=True)
-                continue
-            exact = losses("float64", form, cell, seeds)
-            out[-1] += f"{apart(ours, exact).max():.1e} | {apart(theirs, exact).max():.1e} |"
+            ours, theirs = losses("refrain", form, cell), losses("keras", form, cell)
+            apart = np.abs(ours - theirs) / theirs
+            seed, step = (int(i) + 1 for i in np.unravel_index(apart.argmax(), apart.shape))
+            out.append(f"| {form} | {cell} | {apart.max():.1e} | {seed}, {step} | {(apart > BOUND).sum()} of {apart.size} |")
             print(out[-1], flush=True)
-            for i in np.flatnonzero((peers > BOUND).any(1)):
-                rounded = losses("rounded", form, cell, [int(i) + 1])
-                beyond += ["", f"Beyond the bound: {form}, {cell}, seed {i + 1}. There Keras' β₁ and β₂, rounded where it rounds them but in float64, "
-                               f"alone move the loss by {apart(rounded, exact[i]).max():.1e}."]
     name = pathlib.Path(args.files[0]).name
-    short = 1 - ((1 - float(np.float32(0.999))) / (1 - 0.999)) ** 0.5
     return "Single steps", [
         f"{name}, {args.steps} steps in batches of {BATCH}, seeds 1 to {args.seeds}, each from the same exported initial weights on the same rows: "
-        "Refrain's padded behind, Keras' in front and masked. A difference is the largest of a step's loss over all steps and seeds, relative. "
-        "Refrain and Keras compute in float32; float64 is Keras in float64 with Adam's β₁ and β₂ in float64. Keras itself rounds them to float32 where "
-        f"it corrects the bias, in float64 too, but averages with 1 − 0.999: its steps are up to {short:.1e} too short.", "", *out, *beyond]
-
-
-def apart(a, b):
-    return np.abs(a - b) / b
+        "Refrain's padded behind, Keras' in front and masked. A difference is that of a step's loss, relative; the largest of all steps and seeds.", "", *out]
 
 
 def refrain_losses(args, form, cell, seed):
@@ -63,17 +43,14 @@ def export(args, form, cell, seed):
                    "-maxlen", args.maxlen, args.files[0], args.work)
 
 
-def keras_losses(args, form, cell, seed, floatx="float32", betas={}):
+def keras_losses(args, form, cell, seed):
     """Keras' losses from Refrain's weights on its batches."""
     about = export(args, form, cell, seed)
-    keras.backend.clear_session()  # layers keep the type of the first one made since
-    keras.config.set_floatx(floatx)
+    keras.backend.clear_session()
     batches = [json.loads(line) for line in open(args.work / "batches.jsonl")]
     longest = max(b["T"] for b in batches)
-    model = build(cell, form, about["vocab"], about["emsize"], longest, betas)
+    model = build(cell, form, about["vocab"], about["emsize"], longest)
     set_weights(model, cell, load_file(args.work / "weights.safetensors"))
-    if any(v.dtype != floatx for v in model.trainable_variables):
-        raise SystemExit(f"Keras' weights are not {floatx}")
     losses = []
     for b in batches:
         model.reset_metrics()
@@ -81,12 +58,7 @@ def keras_losses(args, form, cell, seed, floatx="float32", betas={}):
     return losses
 
 
-KINDS = {
-    "refrain": refrain_losses,
-    "keras": keras_losses,
-    "float64": functools.partial(keras_losses, floatx="float64", betas=EXACT),
-    "rounded": functools.partial(keras_losses, floatx="float64"),
-}
+KINDS = {"refrain": refrain_losses, "keras": keras_losses}
 
 
 class Runs:
