@@ -4,21 +4,23 @@
 
 #include "textflag.h"
 
-// func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
-TEXT ·bytes1x16(SB), NOSPLIT, $0-88
+TEXT ·bytes1x16(SB), NOSPLIT, $0-96
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
 	MOVQ    b+40(FP), DX
-	MOVQ    quadStride+48(FP), BX
+	MOVQ    quadStride+56(FP), BX
+	MOVQ    ahead+48(FP), SI
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VMOVUPS const00010001<>+0(SB), Y2
 
 loop:
+	PREFETCHT1   (SI)
+	ADDQ         $0x00000040, SI
 	VPBROADCASTD (CX), Y3
 	VPABSB       Y3, Y4
-	PREFETCHT0   2048(DX)
 	VMOVDQU      (DX), Y5
 	VPSIGNB      Y3, Y5, Y5
 	VPMADDUBSW   Y5, Y4, Y5
@@ -33,10 +35,10 @@ loop:
 	ADDQ         BX, DX
 	DECQ         AX
 	JNZ          loop
-	MOVQ         columnScales+56(FP), AX
-	MOVQ         c+64(FP), CX
-	MOVQ         ldc+72(FP), DX
-	MOVQ         mask+80(FP), BX
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
 	MOVQ         scales+32(FP), SI
 	VBROADCASTSS (SI), Y3
 	VCVTDQ2PS    Y0, Y0
@@ -67,13 +69,14 @@ DATA const00010001<>+24(SB)/4, $0x00010001
 DATA const00010001<>+28(SB)/4, $0x00010001
 GLOBL const00010001<>(SB), RODATA|NOPTR, $32
 
-// func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
-TEXT ·bytes1x32(SB), NOSPLIT, $0-88
+TEXT ·bytes1x32(SB), NOSPLIT, $0-96
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
 	MOVQ    b+40(FP), DX
-	MOVQ    quadStride+48(FP), BX
+	MOVQ    quadStride+56(FP), BX
+	MOVQ    ahead+48(FP), SI
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VPXOR   Y2, Y2, Y2
@@ -81,9 +84,11 @@ TEXT ·bytes1x32(SB), NOSPLIT, $0-88
 	VMOVUPS const00010001<>+0(SB), Y4
 
 loop:
+	PREFETCHT1   (SI)
+	PREFETCHT1   64(SI)
+	ADDQ         $0x00000080, SI
 	VPBROADCASTD (CX), Y5
 	VPABSB       Y5, Y6
-	PREFETCHT0   2048(DX)
 	VMOVDQU      (DX), Y7
 	VPSIGNB      Y5, Y7, Y7
 	VPMADDUBSW   Y7, Y6, Y7
@@ -94,7 +99,6 @@ loop:
 	VPMADDUBSW   Y7, Y6, Y7
 	VPMADDWD     Y4, Y7, Y7
 	VPADDD       Y7, Y1, Y1
-	PREFETCHT0   2112(DX)
 	VMOVDQU      64(DX), Y7
 	VPSIGNB      Y5, Y7, Y7
 	VPMADDUBSW   Y7, Y6, Y7
@@ -109,10 +113,10 @@ loop:
 	ADDQ         BX, DX
 	DECQ         AX
 	JNZ          loop
-	MOVQ         columnScales+56(FP), AX
-	MOVQ         c+64(FP), CX
-	MOVQ         ldc+72(FP), DX
-	MOVQ         mask+80(FP), BX
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
 	MOVQ         scales+32(FP), SI
 	VBROADCASTSS (SI), Y5
 	VCVTDQ2PS    Y0, Y0
@@ -143,13 +147,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
-TEXT ·bytes1x64(SB), NOSPLIT, $0-88
+TEXT ·bytes1x64(SB), NOSPLIT, $0-96
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
 	MOVQ    b+40(FP), DX
-	MOVQ    quadStride+48(FP), BX
+	MOVQ    quadStride+56(FP), BX
+	MOVQ    ahead+48(FP), SI
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VPXOR   Y2, Y2, Y2
@@ -161,9 +166,13 @@ TEXT ·bytes1x64(SB), NOSPLIT, $0-88
 	VMOVUPS const00010001<>+0(SB), Y8
 
 loop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	ADDQ         $0x00000100, SI
 	VPBROADCASTD (CX), Y9
 	VPABSB       Y9, Y10
-	PREFETCHT0   2048(DX)
 	VMOVDQU      (DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -174,7 +183,6 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y1, Y1
-	PREFETCHT0   2112(DX)
 	VMOVDQU      64(DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -185,7 +193,6 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y3, Y3
-	PREFETCHT0   2176(DX)
 	VMOVDQU      128(DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -196,7 +203,6 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y5, Y5
-	PREFETCHT0   2240(DX)
 	VMOVDQU      192(DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -211,10 +217,10 @@ loop:
 	ADDQ         BX, DX
 	DECQ         AX
 	JNZ          loop
-	MOVQ         columnScales+56(FP), AX
-	MOVQ         c+64(FP), CX
-	MOVQ         ldc+72(FP), DX
-	MOVQ         mask+80(FP), BX
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
 	MOVQ         scales+32(FP), SI
 	VBROADCASTSS (SI), Y9
 	VCVTDQ2PS    Y0, Y0
@@ -265,14 +271,15 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
-TEXT ·bytes2x16(SB), NOSPLIT, $0-88
+TEXT ·bytes2x16(SB), NOSPLIT, $0-96
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
 	MOVQ    lda+16(FP), DX
 	MOVQ    b+40(FP), BX
-	MOVQ    quadStride+48(FP), SI
+	MOVQ    quadStride+56(FP), SI
+	MOVQ    ahead+48(FP), DI
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VPXOR   Y2, Y2, Y2
@@ -280,7 +287,8 @@ TEXT ·bytes2x16(SB), NOSPLIT, $0-88
 	VMOVUPS const00010001<>+0(SB), Y4
 
 loop:
-	PREFETCHT0   32768(BX)
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVDQU      (BX), Y8
 	VMOVDQU      32(BX), Y9
 	VPBROADCASTD (CX), Y5
@@ -307,10 +315,10 @@ loop:
 	ADDQ         SI, BX
 	DECQ         AX
 	JNZ          loop
-	MOVQ         columnScales+56(FP), AX
-	MOVQ         c+64(FP), CX
-	MOVQ         ldc+72(FP), DX
-	MOVQ         mask+80(FP), BX
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
 	MOVQ         scales+32(FP), SI
 	VBROADCASTSS (SI), Y5
 	VCVTDQ2PS    Y0, Y0
@@ -347,14 +355,15 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
-TEXT ·bytes2x32(SB), NOSPLIT, $0-88
+TEXT ·bytes2x32(SB), NOSPLIT, $0-96
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
 	MOVQ    lda+16(FP), DX
 	MOVQ    b+40(FP), BX
-	MOVQ    quadStride+48(FP), SI
+	MOVQ    quadStride+56(FP), SI
+	MOVQ    ahead+48(FP), DI
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VPXOR   Y2, Y2, Y2
@@ -366,7 +375,9 @@ TEXT ·bytes2x32(SB), NOSPLIT, $0-88
 	VMOVUPS const00010001<>+0(SB), Y8
 
 loop:
-	PREFETCHT0   32768(BX)
+	PREFETCHT1   (DI)
+	PREFETCHT1   64(DI)
+	ADDQ         $0x00000080, DI
 	VMOVDQU      (BX), Y12
 	VMOVDQU      32(BX), Y13
 	VPBROADCASTD (CX), Y9
@@ -389,7 +400,6 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y5, Y5
-	PREFETCHT0   32832(BX)
 	VMOVDQU      64(BX), Y12
 	VMOVDQU      96(BX), Y13
 	VPBROADCASTD (CX), Y9
@@ -416,10 +426,10 @@ loop:
 	ADDQ         SI, BX
 	DECQ         AX
 	JNZ          loop
-	MOVQ         columnScales+56(FP), AX
-	MOVQ         c+64(FP), CX
-	MOVQ         ldc+72(FP), DX
-	MOVQ         mask+80(FP), BX
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
 	MOVQ         scales+32(FP), SI
 	VBROADCASTSS (SI), Y9
 	VCVTDQ2PS    Y0, Y0
@@ -476,14 +486,15 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
-TEXT ·bytes3x16(SB), NOSPLIT, $0-88
+TEXT ·bytes3x16(SB), NOSPLIT, $0-96
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
 	MOVQ    lda+16(FP), DX
 	MOVQ    b+40(FP), BX
-	MOVQ    quadStride+48(FP), SI
+	MOVQ    quadStride+56(FP), SI
+	MOVQ    ahead+48(FP), DI
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VPXOR   Y2, Y2, Y2
@@ -493,7 +504,8 @@ TEXT ·bytes3x16(SB), NOSPLIT, $0-88
 	VMOVUPS const00010001<>+0(SB), Y6
 
 loop:
-	PREFETCHT0   32768(BX)
+	PREFETCHT1   (DI)
+	ADDQ         $0x00000040, DI
 	VMOVDQU      (BX), Y10
 	VMOVDQU      32(BX), Y11
 	VPBROADCASTD (CX), Y7
@@ -530,10 +542,10 @@ loop:
 	ADDQ         SI, BX
 	DECQ         AX
 	JNZ          loop
-	MOVQ         columnScales+56(FP), AX
-	MOVQ         c+64(FP), CX
-	MOVQ         ldc+72(FP), DX
-	MOVQ         mask+80(FP), BX
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
 	MOVQ         scales+32(FP), SI
 	VBROADCASTSS (SI), Y7
 	VCVTDQ2PS    Y0, Y0
@@ -586,15 +598,16 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
-TEXT ·bytes4x16(SB), NOSPLIT, $0-88
+TEXT ·bytes4x16(SB), NOSPLIT, $0-96
 	MOVQ    quads+0(FP), AX
 	MOVQ    a+8(FP), CX
 	MOVQ    lda+16(FP), DX
 	LEAQ    (DX)(DX*2), BX
 	MOVQ    b+40(FP), SI
-	MOVQ    quadStride+48(FP), DI
+	MOVQ    quadStride+56(FP), DI
+	MOVQ    ahead+48(FP), R8
 	VPXOR   Y0, Y0, Y0
 	VPXOR   Y1, Y1, Y1
 	VPXOR   Y2, Y2, Y2
@@ -606,7 +619,8 @@ TEXT ·bytes4x16(SB), NOSPLIT, $0-88
 	VMOVUPS const00010001<>+0(SB), Y8
 
 loop:
-	PREFETCHT0   32768(SI)
+	PREFETCHT1   (R8)
+	ADDQ         $0x00000040, R8
 	VMOVDQU      (SI), Y12
 	VMOVDQU      32(SI), Y13
 	VPBROADCASTD (CX), Y9
@@ -653,10 +667,10 @@ loop:
 	ADDQ         DI, SI
 	DECQ         AX
 	JNZ          loop
-	MOVQ         columnScales+56(FP), AX
-	MOVQ         c+64(FP), CX
-	MOVQ         ldc+72(FP), DX
-	MOVQ         mask+80(FP), BX
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
 	MOVQ         scales+32(FP), SI
 	VBROADCASTSS (SI), Y9
 	VCVTDQ2PS    Y0, Y0
@@ -725,28 +739,30 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes1x16VNNI(SB), NOSPLIT, $0-88
+TEXT ·bytes1x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
-	MOVQ         quadStride+48(FP), BX
-	MOVQ         start+24(FP), SI
-	VPBROADCASTD (SI), Z0
+	MOVQ         quadStride+56(FP), BX
+	MOVQ         ahead+48(FP), SI
+	MOVQ         start+24(FP), DI
+	VPBROADCASTD (DI), Z0
 
 loop:
-	PREFETCHT0    2048(DX)
+	PREFETCHT1    (SI)
+	ADDQ          $0x00000040, SI
 	VMOVDQU32     (DX), Z1
 	VPDPBUSD.BCST (CX), Z1, Z0
 	ADDQ          $0x04, CX
 	ADDQ          BX, DX
 	DECQ          AX
 	JNZ           loop
-	MOVQ          columnScales+56(FP), AX
-	MOVQ          c+64(FP), CX
-	MOVQ          ldc+72(FP), DX
-	MOVQ          mask+80(FP), BX
+	MOVQ          columnScales+64(FP), AX
+	MOVQ          c+72(FP), CX
+	MOVQ          ldc+80(FP), DX
+	MOVQ          mask+88(FP), BX
 	MOVQ          scales+32(FP), SI
 	VMOVDQU32     (BX), Z1
 	VPMOVD2M      Z1, K1
@@ -760,21 +776,23 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes1x32VNNI(SB), NOSPLIT, $0-88
+TEXT ·bytes1x32VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
-	MOVQ         quadStride+48(FP), BX
-	MOVQ         start+24(FP), SI
-	VPBROADCASTD (SI), Z0
-	VPBROADCASTD (SI), Z1
+	MOVQ         quadStride+56(FP), BX
+	MOVQ         ahead+48(FP), SI
+	MOVQ         start+24(FP), DI
+	VPBROADCASTD (DI), Z0
+	VPBROADCASTD (DI), Z1
 
 loop:
-	PREFETCHT0    2048(DX)
+	PREFETCHT1    (SI)
+	PREFETCHT1    64(SI)
+	ADDQ          $0x00000080, SI
 	VMOVDQU32     (DX), Z2
-	PREFETCHT0    2112(DX)
 	VMOVDQU32     64(DX), Z3
 	VPDPBUSD.BCST (CX), Z2, Z0
 	VPDPBUSD.BCST (CX), Z3, Z1
@@ -782,10 +800,10 @@ loop:
 	ADDQ          BX, DX
 	DECQ          AX
 	JNZ           loop
-	MOVQ          columnScales+56(FP), AX
-	MOVQ          c+64(FP), CX
-	MOVQ          ldc+72(FP), DX
-	MOVQ          mask+80(FP), BX
+	MOVQ          columnScales+64(FP), AX
+	MOVQ          c+72(FP), CX
+	MOVQ          ldc+80(FP), DX
+	MOVQ          mask+88(FP), BX
 	MOVQ          scales+32(FP), SI
 	VMOVDQU32     (BX), Z2
 	VPMOVD2M      Z2, K1
@@ -804,27 +822,29 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes1x64VNNI(SB), NOSPLIT, $0-88
+TEXT ·bytes1x64VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
-	MOVQ         quadStride+48(FP), BX
-	MOVQ         start+24(FP), SI
-	VPBROADCASTD (SI), Z0
-	VPBROADCASTD (SI), Z1
-	VPBROADCASTD (SI), Z2
-	VPBROADCASTD (SI), Z3
+	MOVQ         quadStride+56(FP), BX
+	MOVQ         ahead+48(FP), SI
+	MOVQ         start+24(FP), DI
+	VPBROADCASTD (DI), Z0
+	VPBROADCASTD (DI), Z1
+	VPBROADCASTD (DI), Z2
+	VPBROADCASTD (DI), Z3
 
 loop:
-	PREFETCHT0    2048(DX)
+	PREFETCHT0    (SI)
+	PREFETCHT0    64(SI)
+	PREFETCHT0    128(SI)
+	PREFETCHT0    192(SI)
+	ADDQ          $0x00000100, SI
 	VMOVDQU32     (DX), Z4
-	PREFETCHT0    2112(DX)
 	VMOVDQU32     64(DX), Z5
-	PREFETCHT0    2176(DX)
 	VMOVDQU32     128(DX), Z6
-	PREFETCHT0    2240(DX)
 	VMOVDQU32     192(DX), Z7
 	VPDPBUSD.BCST (CX), Z4, Z0
 	VPDPBUSD.BCST (CX), Z5, Z1
@@ -834,10 +854,10 @@ loop:
 	ADDQ          BX, DX
 	DECQ          AX
 	JNZ           loop
-	MOVQ          columnScales+56(FP), AX
-	MOVQ          c+64(FP), CX
-	MOVQ          ldc+72(FP), DX
-	MOVQ          mask+80(FP), BX
+	MOVQ          columnScales+64(FP), AX
+	MOVQ          c+72(FP), CX
+	MOVQ          ldc+80(FP), DX
+	MOVQ          mask+88(FP), BX
 	MOVQ          scales+32(FP), SI
 	VMOVDQU32     (BX), Z4
 	VPMOVD2M      Z4, K1
@@ -866,20 +886,22 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes2x16VNNI(SB), NOSPLIT, $0-88
+TEXT ·bytes2x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+48(FP), SI
-	MOVQ         start+24(FP), DI
-	VPBROADCASTD (DI), Z0
-	VPBROADCASTD 4(DI), Z1
+	MOVQ         quadStride+56(FP), SI
+	MOVQ         ahead+48(FP), DI
+	MOVQ         start+24(FP), R8
+	VPBROADCASTD (R8), Z0
+	VPBROADCASTD 4(R8), Z1
 
 loop:
-	PREFETCHT0    2048(BX)
+	PREFETCHT1    (DI)
+	ADDQ          $0x00000040, DI
 	VMOVDQU32     (BX), Z2
 	VPDPBUSD.BCST (CX), Z2, Z0
 	VPDPBUSD.BCST (CX)(DX*1), Z2, Z1
@@ -887,10 +909,10 @@ loop:
 	ADDQ          SI, BX
 	DECQ          AX
 	JNZ           loop
-	MOVQ          columnScales+56(FP), AX
-	MOVQ          c+64(FP), CX
-	MOVQ          ldc+72(FP), DX
-	MOVQ          mask+80(FP), BX
+	MOVQ          columnScales+64(FP), AX
+	MOVQ          c+72(FP), CX
+	MOVQ          ldc+80(FP), DX
+	MOVQ          mask+88(FP), BX
 	MOVQ          scales+32(FP), SI
 	VMOVDQU32     (BX), Z2
 	VPMOVD2M      Z2, K1
@@ -911,24 +933,26 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes2x32VNNI(SB), NOSPLIT, $0-88
+TEXT ·bytes2x32VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+48(FP), SI
-	MOVQ         start+24(FP), DI
-	VPBROADCASTD (DI), Z0
-	VPBROADCASTD (DI), Z1
-	VPBROADCASTD 4(DI), Z2
-	VPBROADCASTD 4(DI), Z3
+	MOVQ         quadStride+56(FP), SI
+	MOVQ         ahead+48(FP), DI
+	MOVQ         start+24(FP), R8
+	VPBROADCASTD (R8), Z0
+	VPBROADCASTD (R8), Z1
+	VPBROADCASTD 4(R8), Z2
+	VPBROADCASTD 4(R8), Z3
 
 loop:
-	PREFETCHT0    2048(BX)
+	PREFETCHT1    (DI)
+	PREFETCHT1    64(DI)
+	ADDQ          $0x00000080, DI
 	VMOVDQU32     (BX), Z4
-	PREFETCHT0    2112(BX)
 	VMOVDQU32     64(BX), Z5
 	VPDPBUSD.BCST (CX), Z4, Z0
 	VPDPBUSD.BCST (CX), Z5, Z1
@@ -938,10 +962,10 @@ loop:
 	ADDQ          SI, BX
 	DECQ          AX
 	JNZ           loop
-	MOVQ          columnScales+56(FP), AX
-	MOVQ          c+64(FP), CX
-	MOVQ          ldc+72(FP), DX
-	MOVQ          mask+80(FP), BX
+	MOVQ          columnScales+64(FP), AX
+	MOVQ          c+72(FP), CX
+	MOVQ          ldc+80(FP), DX
+	MOVQ          mask+88(FP), BX
 	MOVQ          scales+32(FP), SI
 	VMOVDQU32     (BX), Z4
 	VPMOVD2M      Z4, K1
@@ -972,32 +996,34 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes2x64VNNI(SB), NOSPLIT, $0-88
+TEXT ·bytes2x64VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+48(FP), SI
-	MOVQ         start+24(FP), DI
-	VPBROADCASTD (DI), Z0
-	VPBROADCASTD (DI), Z1
-	VPBROADCASTD (DI), Z2
-	VPBROADCASTD (DI), Z3
-	VPBROADCASTD 4(DI), Z4
-	VPBROADCASTD 4(DI), Z5
-	VPBROADCASTD 4(DI), Z6
-	VPBROADCASTD 4(DI), Z7
+	MOVQ         quadStride+56(FP), SI
+	MOVQ         ahead+48(FP), DI
+	MOVQ         start+24(FP), R8
+	VPBROADCASTD (R8), Z0
+	VPBROADCASTD (R8), Z1
+	VPBROADCASTD (R8), Z2
+	VPBROADCASTD (R8), Z3
+	VPBROADCASTD 4(R8), Z4
+	VPBROADCASTD 4(R8), Z5
+	VPBROADCASTD 4(R8), Z6
+	VPBROADCASTD 4(R8), Z7
 
 loop:
-	PREFETCHT0    2048(BX)
+	PREFETCHT0    (DI)
+	PREFETCHT0    64(DI)
+	PREFETCHT0    128(DI)
+	PREFETCHT0    192(DI)
+	ADDQ          $0x00000100, DI
 	VMOVDQU32     (BX), Z8
-	PREFETCHT0    2112(BX)
 	VMOVDQU32     64(BX), Z9
-	PREFETCHT0    2176(BX)
 	VMOVDQU32     128(BX), Z10
-	PREFETCHT0    2240(BX)
 	VMOVDQU32     192(BX), Z11
 	VPDPBUSD.BCST (CX), Z8, Z0
 	VPDPBUSD.BCST (CX), Z9, Z1
@@ -1011,10 +1037,10 @@ loop:
 	ADDQ          SI, BX
 	DECQ          AX
 	JNZ           loop
-	MOVQ          columnScales+56(FP), AX
-	MOVQ          c+64(FP), CX
-	MOVQ          ldc+72(FP), DX
-	MOVQ          mask+80(FP), BX
+	MOVQ          columnScales+64(FP), AX
+	MOVQ          c+72(FP), CX
+	MOVQ          ldc+80(FP), DX
+	MOVQ          mask+88(FP), BX
 	MOVQ          scales+32(FP), SI
 	VMOVDQU32     (BX), Z8
 	VPMOVD2M      Z8, K1
@@ -1065,21 +1091,23 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes3x16VNNI(SB), NOSPLIT, $0-88
+TEXT ·bytes3x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+48(FP), SI
-	MOVQ         start+24(FP), DI
-	VPBROADCASTD (DI), Z0
-	VPBROADCASTD 4(DI), Z1
-	VPBROADCASTD 8(DI), Z2
+	MOVQ         quadStride+56(FP), SI
+	MOVQ         ahead+48(FP), DI
+	MOVQ         start+24(FP), R8
+	VPBROADCASTD (R8), Z0
+	VPBROADCASTD 4(R8), Z1
+	VPBROADCASTD 8(R8), Z2
 
 loop:
-	PREFETCHT0    2048(BX)
+	PREFETCHT1    (DI)
+	ADDQ          $0x00000040, DI
 	VMOVDQU32     (BX), Z3
 	VPDPBUSD.BCST (CX), Z3, Z0
 	VPDPBUSD.BCST (CX)(DX*1), Z3, Z1
@@ -1088,10 +1116,10 @@ loop:
 	ADDQ          SI, BX
 	DECQ          AX
 	JNZ           loop
-	MOVQ          columnScales+56(FP), AX
-	MOVQ          c+64(FP), CX
-	MOVQ          ldc+72(FP), DX
-	MOVQ          mask+80(FP), BX
+	MOVQ          columnScales+64(FP), AX
+	MOVQ          c+72(FP), CX
+	MOVQ          ldc+80(FP), DX
+	MOVQ          mask+88(FP), BX
 	MOVQ          scales+32(FP), SI
 	VMOVDQU32     (BX), Z3
 	VPMOVD2M      Z3, K1
@@ -1119,26 +1147,28 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes3x32VNNI(SB), NOSPLIT, $0-88
+TEXT ·bytes3x32VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+48(FP), SI
-	MOVQ         start+24(FP), DI
-	VPBROADCASTD (DI), Z0
-	VPBROADCASTD (DI), Z1
-	VPBROADCASTD 4(DI), Z2
-	VPBROADCASTD 4(DI), Z3
-	VPBROADCASTD 8(DI), Z4
-	VPBROADCASTD 8(DI), Z5
+	MOVQ         quadStride+56(FP), SI
+	MOVQ         ahead+48(FP), DI
+	MOVQ         start+24(FP), R8
+	VPBROADCASTD (R8), Z0
+	VPBROADCASTD (R8), Z1
+	VPBROADCASTD 4(R8), Z2
+	VPBROADCASTD 4(R8), Z3
+	VPBROADCASTD 8(R8), Z4
+	VPBROADCASTD 8(R8), Z5
 
 loop:
-	PREFETCHT0    2048(BX)
+	PREFETCHT1    (DI)
+	PREFETCHT1    64(DI)
+	ADDQ          $0x00000080, DI
 	VMOVDQU32     (BX), Z6
-	PREFETCHT0    2112(BX)
 	VMOVDQU32     64(BX), Z7
 	VPDPBUSD.BCST (CX), Z6, Z0
 	VPDPBUSD.BCST (CX), Z7, Z1
@@ -1150,10 +1180,10 @@ loop:
 	ADDQ          SI, BX
 	DECQ          AX
 	JNZ           loop
-	MOVQ          columnScales+56(FP), AX
-	MOVQ          c+64(FP), CX
-	MOVQ          ldc+72(FP), DX
-	MOVQ          mask+80(FP), BX
+	MOVQ          columnScales+64(FP), AX
+	MOVQ          c+72(FP), CX
+	MOVQ          ldc+80(FP), DX
+	MOVQ          mask+88(FP), BX
 	MOVQ          scales+32(FP), SI
 	VMOVDQU32     (BX), Z6
 	VPMOVD2M      Z6, K1
@@ -1196,36 +1226,38 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes3x64VNNI(SB), NOSPLIT, $0-88
+TEXT ·bytes3x64VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+48(FP), SI
-	MOVQ         start+24(FP), DI
-	VPBROADCASTD (DI), Z0
-	VPBROADCASTD (DI), Z1
-	VPBROADCASTD (DI), Z2
-	VPBROADCASTD (DI), Z3
-	VPBROADCASTD 4(DI), Z4
-	VPBROADCASTD 4(DI), Z5
-	VPBROADCASTD 4(DI), Z6
-	VPBROADCASTD 4(DI), Z7
-	VPBROADCASTD 8(DI), Z8
-	VPBROADCASTD 8(DI), Z9
-	VPBROADCASTD 8(DI), Z10
-	VPBROADCASTD 8(DI), Z11
+	MOVQ         quadStride+56(FP), SI
+	MOVQ         ahead+48(FP), DI
+	MOVQ         start+24(FP), R8
+	VPBROADCASTD (R8), Z0
+	VPBROADCASTD (R8), Z1
+	VPBROADCASTD (R8), Z2
+	VPBROADCASTD (R8), Z3
+	VPBROADCASTD 4(R8), Z4
+	VPBROADCASTD 4(R8), Z5
+	VPBROADCASTD 4(R8), Z6
+	VPBROADCASTD 4(R8), Z7
+	VPBROADCASTD 8(R8), Z8
+	VPBROADCASTD 8(R8), Z9
+	VPBROADCASTD 8(R8), Z10
+	VPBROADCASTD 8(R8), Z11
 
 loop:
-	PREFETCHT0    2048(BX)
+	PREFETCHT0    (DI)
+	PREFETCHT0    64(DI)
+	PREFETCHT0    128(DI)
+	PREFETCHT0    192(DI)
+	ADDQ          $0x00000100, DI
 	VMOVDQU32     (BX), Z12
-	PREFETCHT0    2112(BX)
 	VMOVDQU32     64(BX), Z13
-	PREFETCHT0    2176(BX)
 	VMOVDQU32     128(BX), Z14
-	PREFETCHT0    2240(BX)
 	VMOVDQU32     192(BX), Z15
 	VPDPBUSD.BCST (CX), Z12, Z0
 	VPDPBUSD.BCST (CX), Z13, Z1
@@ -1243,10 +1275,10 @@ loop:
 	ADDQ          SI, BX
 	DECQ          AX
 	JNZ           loop
-	MOVQ          columnScales+56(FP), AX
-	MOVQ          c+64(FP), CX
-	MOVQ          ldc+72(FP), DX
-	MOVQ          mask+80(FP), BX
+	MOVQ          columnScales+64(FP), AX
+	MOVQ          c+72(FP), CX
+	MOVQ          ldc+80(FP), DX
+	MOVQ          mask+88(FP), BX
 	MOVQ          scales+32(FP), SI
 	VMOVDQU32     (BX), Z12
 	VPMOVD2M      Z12, K1
@@ -1319,23 +1351,25 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes4x16VNNI(SB), NOSPLIT, $0-88
+TEXT ·bytes4x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	LEAQ         (DX)(DX*2), BX
 	MOVQ         b+40(FP), SI
-	MOVQ         quadStride+48(FP), DI
-	MOVQ         start+24(FP), R8
-	VPBROADCASTD (R8), Z0
-	VPBROADCASTD 4(R8), Z1
-	VPBROADCASTD 8(R8), Z2
-	VPBROADCASTD 12(R8), Z3
+	MOVQ         quadStride+56(FP), DI
+	MOVQ         ahead+48(FP), R8
+	MOVQ         start+24(FP), R9
+	VPBROADCASTD (R9), Z0
+	VPBROADCASTD 4(R9), Z1
+	VPBROADCASTD 8(R9), Z2
+	VPBROADCASTD 12(R9), Z3
 
 loop:
-	PREFETCHT0    2048(SI)
+	PREFETCHT1    (R8)
+	ADDQ          $0x00000040, R8
 	VMOVDQU32     (SI), Z4
 	VPDPBUSD.BCST (CX), Z4, Z0
 	VPDPBUSD.BCST (CX)(DX*1), Z4, Z1
@@ -1345,10 +1379,10 @@ loop:
 	ADDQ          DI, SI
 	DECQ          AX
 	JNZ           loop
-	MOVQ          columnScales+56(FP), AX
-	MOVQ          c+64(FP), CX
-	MOVQ          ldc+72(FP), DX
-	MOVQ          mask+80(FP), BX
+	MOVQ          columnScales+64(FP), AX
+	MOVQ          c+72(FP), CX
+	MOVQ          ldc+80(FP), DX
+	MOVQ          mask+88(FP), BX
 	MOVQ          scales+32(FP), SI
 	VMOVDQU32     (BX), Z4
 	VPMOVD2M      Z4, K1
@@ -1383,29 +1417,31 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes4x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes4x32VNNI(SB), NOSPLIT, $0-88
+TEXT ·bytes4x32VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	LEAQ         (DX)(DX*2), BX
 	MOVQ         b+40(FP), SI
-	MOVQ         quadStride+48(FP), DI
-	MOVQ         start+24(FP), R8
-	VPBROADCASTD (R8), Z0
-	VPBROADCASTD (R8), Z1
-	VPBROADCASTD 4(R8), Z2
-	VPBROADCASTD 4(R8), Z3
-	VPBROADCASTD 8(R8), Z4
-	VPBROADCASTD 8(R8), Z5
-	VPBROADCASTD 12(R8), Z6
-	VPBROADCASTD 12(R8), Z7
+	MOVQ         quadStride+56(FP), DI
+	MOVQ         ahead+48(FP), R8
+	MOVQ         start+24(FP), R9
+	VPBROADCASTD (R9), Z0
+	VPBROADCASTD (R9), Z1
+	VPBROADCASTD 4(R9), Z2
+	VPBROADCASTD 4(R9), Z3
+	VPBROADCASTD 8(R9), Z4
+	VPBROADCASTD 8(R9), Z5
+	VPBROADCASTD 12(R9), Z6
+	VPBROADCASTD 12(R9), Z7
 
 loop:
-	PREFETCHT0    2048(SI)
+	PREFETCHT1    (R8)
+	PREFETCHT1    64(R8)
+	ADDQ          $0x00000080, R8
 	VMOVDQU32     (SI), Z8
-	PREFETCHT0    2112(SI)
 	VMOVDQU32     64(SI), Z9
 	VPDPBUSD.BCST (CX), Z8, Z0
 	VPDPBUSD.BCST (CX), Z9, Z1
@@ -1419,10 +1455,10 @@ loop:
 	ADDQ          DI, SI
 	DECQ          AX
 	JNZ           loop
-	MOVQ          columnScales+56(FP), AX
-	MOVQ          c+64(FP), CX
-	MOVQ          ldc+72(FP), DX
-	MOVQ          mask+80(FP), BX
+	MOVQ          columnScales+64(FP), AX
+	MOVQ          c+72(FP), CX
+	MOVQ          ldc+80(FP), DX
+	MOVQ          mask+88(FP), BX
 	MOVQ          scales+32(FP), SI
 	VMOVDQU32     (BX), Z8
 	VPMOVD2M      Z8, K1
@@ -1477,41 +1513,43 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes4x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes4x64VNNI(SB), NOSPLIT, $0-88
+TEXT ·bytes4x64VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	LEAQ         (DX)(DX*2), BX
 	MOVQ         b+40(FP), SI
-	MOVQ         quadStride+48(FP), DI
-	MOVQ         start+24(FP), R8
-	VPBROADCASTD (R8), Z0
-	VPBROADCASTD (R8), Z1
-	VPBROADCASTD (R8), Z2
-	VPBROADCASTD (R8), Z3
-	VPBROADCASTD 4(R8), Z4
-	VPBROADCASTD 4(R8), Z5
-	VPBROADCASTD 4(R8), Z6
-	VPBROADCASTD 4(R8), Z7
-	VPBROADCASTD 8(R8), Z8
-	VPBROADCASTD 8(R8), Z9
-	VPBROADCASTD 8(R8), Z10
-	VPBROADCASTD 8(R8), Z11
-	VPBROADCASTD 12(R8), Z12
-	VPBROADCASTD 12(R8), Z13
-	VPBROADCASTD 12(R8), Z14
-	VPBROADCASTD 12(R8), Z15
+	MOVQ         quadStride+56(FP), DI
+	MOVQ         ahead+48(FP), R8
+	MOVQ         start+24(FP), R9
+	VPBROADCASTD (R9), Z0
+	VPBROADCASTD (R9), Z1
+	VPBROADCASTD (R9), Z2
+	VPBROADCASTD (R9), Z3
+	VPBROADCASTD 4(R9), Z4
+	VPBROADCASTD 4(R9), Z5
+	VPBROADCASTD 4(R9), Z6
+	VPBROADCASTD 4(R9), Z7
+	VPBROADCASTD 8(R9), Z8
+	VPBROADCASTD 8(R9), Z9
+	VPBROADCASTD 8(R9), Z10
+	VPBROADCASTD 8(R9), Z11
+	VPBROADCASTD 12(R9), Z12
+	VPBROADCASTD 12(R9), Z13
+	VPBROADCASTD 12(R9), Z14
+	VPBROADCASTD 12(R9), Z15
 
 loop:
-	PREFETCHT0    2048(SI)
+	PREFETCHT0    (R8)
+	PREFETCHT0    64(R8)
+	PREFETCHT0    128(R8)
+	PREFETCHT0    192(R8)
+	ADDQ          $0x00000100, R8
 	VMOVDQU32     (SI), Z16
-	PREFETCHT0    2112(SI)
 	VMOVDQU32     64(SI), Z17
-	PREFETCHT0    2176(SI)
 	VMOVDQU32     128(SI), Z18
-	PREFETCHT0    2240(SI)
 	VMOVDQU32     192(SI), Z19
 	VPDPBUSD.BCST (CX), Z16, Z0
 	VPDPBUSD.BCST (CX), Z17, Z1
@@ -1533,10 +1571,10 @@ loop:
 	ADDQ          DI, SI
 	DECQ          AX
 	JNZ           loop
-	MOVQ          columnScales+56(FP), AX
-	MOVQ          c+64(FP), CX
-	MOVQ          ldc+72(FP), DX
-	MOVQ          mask+80(FP), BX
+	MOVQ          columnScales+64(FP), AX
+	MOVQ          c+72(FP), CX
+	MOVQ          ldc+80(FP), DX
+	MOVQ          mask+88(FP), BX
 	MOVQ          scales+32(FP), SI
 	VMOVDQU32     (BX), Z16
 	VPMOVD2M      Z16, K1

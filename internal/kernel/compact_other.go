@@ -4,79 +4,79 @@
 
 package kernel
 
-func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes2x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes2x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes3x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes3x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes4x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes4x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes4x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes4x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 

@@ -60,12 +60,13 @@ func (rows *byteRows) multiply(c []float32, ldc int, b *Packed, p0, p1 int, from
 	for p := p0; p < p1; {
 		tiles := widest(b.byteTiles(), min(m, tileRows), min(p1-p, byteGroup-p%byteGroup))
 		first, stride := b.quadsOf(p)
+		ahead := b.aheadOf(p, tiles.panels)
 		columns := min(PanelWidth, b.N-(p+tiles.panels-1)*PanelWidth)
 		from.fill(c, ldc, m, p*PanelWidth, (p+tiles.panels-1)*PanelWidth+columns)
 		for r := 0; r < m; r += tileRows {
 			height := min(tileRows, m-r)
 			tiles.byRows[height-1](rows.stride/4, &rows.q[r*rows.stride], rows.stride, &rows.start[r], &rows.scale[r],
-				&b.Byte[first], stride, &b.Scale[p*PanelWidth],
+				&b.Byte[first], &b.Byte[min(ahead, len(b.Byte)-1)], stride, &b.Scale[p*PanelWidth],
 				&c[r*ldc+p*PanelWidth], ldc*4, &edgeMasks[PanelWidth-columns])
 		}
 		p += tiles.panels
@@ -73,7 +74,7 @@ func (rows *byteRows) multiply(c []float32, ldc int, b *Packed, p0, p1 int, from
 }
 
 // byteTile is a microkernel: see bytes1x16.
-type byteTile func(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales, c *float32, ldc int, mask *int32)
+type byteTile func(quads int, a *int8, lda int, start *int32, scales *float32, b, ahead *uint8, quadStride int, columnScales, c *float32, ldc int, mask *int32)
 
 var (
 	byteTilesAVX2 = []tileGroup[byteTile]{

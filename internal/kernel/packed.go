@@ -135,6 +135,20 @@ func (b *Packed) quadsOf(p int) (first, stride int) {
 	return (p-at)*b.quads()*quad + at*quad, min(byteGroup, b.Panels()-(p-at)) * quad
 }
 
+// aheadOf is where in Byte a tile of so many panels from p on asks for what comes
+// after: a few quads on, or its share of the next group, in the order of memory.
+// Most comes from the third cache, for which 8 quads are enough; of 32 the first loses
+// some before their turn.
+func (b *Packed) aheadOf(p, panels int) int {
+	const quad = 4 * PanelWidth
+	first, stride := b.quadsOf(p)
+	if panels*quad == stride {
+		return first + 8*stride
+	}
+	next := (p/byteGroup + 1) * byteGroup
+	return (next + p%byteGroup) * b.quads() * quad
+}
+
 // packHalves copies rows r0 to r1 of w into panel p.
 func (b *Packed) packHalves(w *Compact, p, r0, r1 int) {
 	panel := b.halves(p)

@@ -30,7 +30,7 @@ func compact() {
 	widenPanel()
 }
 
-const bytesSignature = "func(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, quadStride int, columnScales, c *float32, ldc int, mask *int32)"
+const bytesSignature = "func(quads int, a *int8, lda int, start *int32, scales *float32, b, ahead *uint8, quadStride int, columnScales, c *float32, ldc int, mask *int32)"
 
 // compactOperands are the pointers of a tile: rows of A are lda bytes apart, panels
 // of halves panelStride; panels of bytes stand side by side, quadStride from four
@@ -41,6 +41,7 @@ type compactOperands struct {
 	a, lda, lda3               reg.Register
 	b                          []reg.Register // of every second panel of halves; of bytes the first
 	panelStride, quadStride    reg.Register
+	ahead                      reg.Register // of bytes
 	columnScales, c, ldc, temp reg.Register
 }
 
@@ -58,6 +59,7 @@ func newCompactOperands(name, how string, rows, panels int) *compactOperands {
 		LEAQ(Mem{Base: o.lda, Index: o.lda, Scale: 2}, o.lda3)
 	}
 	o.b, o.quadStride = []reg.Register{Load(Param("b"), GP64())}, Load(Param("quadStride"), GP64())
+	o.ahead = Load(Param("ahead"), GP64())
 	return o
 }
 
@@ -107,10 +109,20 @@ func (o *compactOperands) fetchHalves(p int) {
 	PREFETCHT0(o.halves(p, 128/o.panels*panelBytes))
 }
 
-// fetchBytes does so for bytes, so many quads ahead. Most come from the third cache,
-// for which 8 quads of four panels are enough; with 32 the first loses some before
-// their turn.
-func (o *compactOperands) fetchBytes(p, quads int) { PREFETCHT0(o.bytes(p, quads*4*panelBytes)) }
+// fetchAhead asks for as many lines of bytes from ahead on as four steps take, in the
+// first-level cache if all panels that stand side by side are read together, which is
+// soon.
+func (o *compactOperands) fetchAhead() {
+	for p := range o.panels {
+		line := Mem{Base: o.ahead, Disp: p * panelBytes}
+		if o.panels == 4 {
+			PREFETCHT0(line)
+		} else {
+			PREFETCHT1(line)
+		}
+	}
+	ADDQ(U32(o.panels*panelBytes), o.ahead)
+}
 
 // next moves on by four steps of bytes.
 func (o *compactOperands) next() {
@@ -137,6 +149,7 @@ func bytesTile(rows, panels int) {
 	VMOVUPS(bits(0x00010001), ones)
 	x, size, product := YMM(), YMM(), YMM()
 	Label("loop")
+	o.fetchAhead()
 	add := func(w vec, to vec) {
 		VPSIGNB(x, w, product)
 		VPMADDUBSW(product, size, product)
@@ -148,16 +161,12 @@ func bytesTile(rows, panels int) {
 		VPBROADCASTD(o.element(0), x)
 		VPABSB(x, size)
 		for i, to := range acc {
-			if i%2 == 0 {
-				o.fetchBytes(i/2, 8)
-			}
 			VMOVDQU(o.bytes(i/2, i%2*lanes*4), w)
 			add(w, to)
 		}
 	} else {
 		for p := range panels {
 			lo, hi := YMM(), YMM()
-			o.fetchBytes(p, 128) // there are fewer panels than stand side by side
 			VMOVDQU(o.bytes(p, 0), lo)
 			VMOVDQU(o.bytes(p, lanes*4), hi)
 			for r := range rows {
@@ -219,8 +228,8 @@ func bytesTileVNNI(rows, panels int) {
 		weights = append(weights, ZMM())
 	}
 	Label("loop")
+	o.fetchAhead()
 	for p, w := range weights {
-		o.fetchBytes(p, 8)
 		VMOVDQU32(o.bytes(p, 0), w)
 	}
 	for r := range rows {
