@@ -7,14 +7,16 @@
 // func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes1x16(SB), NOSPLIT, $0-96
-	MOVQ    quads+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    b+40(FP), DX
-	MOVQ    quadStride+56(FP), BX
-	MOVQ    ahead+48(FP), SI
-	VPXOR   Y0, Y0, Y0
-	VPXOR   Y1, Y1, Y1
-	VMOVUPS const00010001<>+0(SB), Y2
+	MOVQ       quads+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       b+40(FP), DX
+	MOVQ       quadStride+56(FP), BX
+	MOVQ       ahead+48(FP), SI
+	MOVQ       c+72(FP), DI
+	PREFETCHT0 (DI)
+	VPXOR      Y0, Y0, Y0
+	VPXOR      Y1, Y1, Y1
+	VMOVUPS    const00010001<>+0(SB), Y2
 
 loop:
 	PREFETCHT1   (SI)
@@ -72,16 +74,19 @@ GLOBL const00010001<>(SB), RODATA|NOPTR, $32
 // func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes1x32(SB), NOSPLIT, $0-96
-	MOVQ    quads+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    b+40(FP), DX
-	MOVQ    quadStride+56(FP), BX
-	MOVQ    ahead+48(FP), SI
-	VPXOR   Y0, Y0, Y0
-	VPXOR   Y1, Y1, Y1
-	VPXOR   Y2, Y2, Y2
-	VPXOR   Y3, Y3, Y3
-	VMOVUPS const00010001<>+0(SB), Y4
+	MOVQ       quads+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       b+40(FP), DX
+	MOVQ       quadStride+56(FP), BX
+	MOVQ       ahead+48(FP), SI
+	MOVQ       c+72(FP), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	VPXOR      Y0, Y0, Y0
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	VMOVUPS    const00010001<>+0(SB), Y4
 
 loop:
 	PREFETCHT1   (SI)
@@ -150,20 +155,25 @@ loop:
 // func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes1x64(SB), NOSPLIT, $0-96
-	MOVQ    quads+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    b+40(FP), DX
-	MOVQ    quadStride+56(FP), BX
-	MOVQ    ahead+48(FP), SI
-	VPXOR   Y0, Y0, Y0
-	VPXOR   Y1, Y1, Y1
-	VPXOR   Y2, Y2, Y2
-	VPXOR   Y3, Y3, Y3
-	VPXOR   Y4, Y4, Y4
-	VPXOR   Y5, Y5, Y5
-	VPXOR   Y6, Y6, Y6
-	VPXOR   Y7, Y7, Y7
-	VMOVUPS const00010001<>+0(SB), Y8
+	MOVQ       quads+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       b+40(FP), DX
+	MOVQ       quadStride+56(FP), BX
+	MOVQ       ahead+48(FP), SI
+	MOVQ       c+72(FP), DI
+	PREFETCHT0 (DI)
+	PREFETCHT0 64(DI)
+	PREFETCHT0 128(DI)
+	PREFETCHT0 192(DI)
+	VPXOR      Y0, Y0, Y0
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	VPXOR      Y4, Y4, Y4
+	VPXOR      Y5, Y5, Y5
+	VPXOR      Y6, Y6, Y6
+	VPXOR      Y7, Y7, Y7
+	VMOVUPS    const00010001<>+0(SB), Y8
 
 loop:
 	PREFETCHT0   (SI)
@@ -274,17 +284,19 @@ loop:
 // func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes2x16(SB), NOSPLIT, $0-96
-	MOVQ    quads+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    lda+16(FP), DX
-	MOVQ    b+40(FP), BX
-	MOVQ    quadStride+56(FP), SI
-	MOVQ    ahead+48(FP), DI
-	VPXOR   Y0, Y0, Y0
-	VPXOR   Y1, Y1, Y1
-	VPXOR   Y2, Y2, Y2
-	VPXOR   Y3, Y3, Y3
-	VMOVUPS const00010001<>+0(SB), Y4
+	MOVQ       quads+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+40(FP), BX
+	MOVQ       quadStride+56(FP), SI
+	MOVQ       ahead+48(FP), DI
+	MOVQ       c+72(FP), R8
+	PREFETCHT0 (R8)
+	VPXOR      Y0, Y0, Y0
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	VMOVUPS    const00010001<>+0(SB), Y4
 
 loop:
 	PREFETCHT1   (DI)
@@ -358,21 +370,24 @@ loop:
 // func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes2x32(SB), NOSPLIT, $0-96
-	MOVQ    quads+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    lda+16(FP), DX
-	MOVQ    b+40(FP), BX
-	MOVQ    quadStride+56(FP), SI
-	MOVQ    ahead+48(FP), DI
-	VPXOR   Y0, Y0, Y0
-	VPXOR   Y1, Y1, Y1
-	VPXOR   Y2, Y2, Y2
-	VPXOR   Y3, Y3, Y3
-	VPXOR   Y4, Y4, Y4
-	VPXOR   Y5, Y5, Y5
-	VPXOR   Y6, Y6, Y6
-	VPXOR   Y7, Y7, Y7
-	VMOVUPS const00010001<>+0(SB), Y8
+	MOVQ       quads+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+40(FP), BX
+	MOVQ       quadStride+56(FP), SI
+	MOVQ       ahead+48(FP), DI
+	MOVQ       c+72(FP), R8
+	PREFETCHT0 (R8)
+	PREFETCHT0 64(R8)
+	VPXOR      Y0, Y0, Y0
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	VPXOR      Y4, Y4, Y4
+	VPXOR      Y5, Y5, Y5
+	VPXOR      Y6, Y6, Y6
+	VPXOR      Y7, Y7, Y7
+	VMOVUPS    const00010001<>+0(SB), Y8
 
 loop:
 	PREFETCHT1   (DI)
@@ -489,19 +504,21 @@ loop:
 // func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes3x16(SB), NOSPLIT, $0-96
-	MOVQ    quads+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    lda+16(FP), DX
-	MOVQ    b+40(FP), BX
-	MOVQ    quadStride+56(FP), SI
-	MOVQ    ahead+48(FP), DI
-	VPXOR   Y0, Y0, Y0
-	VPXOR   Y1, Y1, Y1
-	VPXOR   Y2, Y2, Y2
-	VPXOR   Y3, Y3, Y3
-	VPXOR   Y4, Y4, Y4
-	VPXOR   Y5, Y5, Y5
-	VMOVUPS const00010001<>+0(SB), Y6
+	MOVQ       quads+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	MOVQ       b+40(FP), BX
+	MOVQ       quadStride+56(FP), SI
+	MOVQ       ahead+48(FP), DI
+	MOVQ       c+72(FP), R8
+	PREFETCHT0 (R8)
+	VPXOR      Y0, Y0, Y0
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	VPXOR      Y4, Y4, Y4
+	VPXOR      Y5, Y5, Y5
+	VMOVUPS    const00010001<>+0(SB), Y6
 
 loop:
 	PREFETCHT1   (DI)
@@ -601,22 +618,24 @@ loop:
 // func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes4x16(SB), NOSPLIT, $0-96
-	MOVQ    quads+0(FP), AX
-	MOVQ    a+8(FP), CX
-	MOVQ    lda+16(FP), DX
-	LEAQ    (DX)(DX*2), BX
-	MOVQ    b+40(FP), SI
-	MOVQ    quadStride+56(FP), DI
-	MOVQ    ahead+48(FP), R8
-	VPXOR   Y0, Y0, Y0
-	VPXOR   Y1, Y1, Y1
-	VPXOR   Y2, Y2, Y2
-	VPXOR   Y3, Y3, Y3
-	VPXOR   Y4, Y4, Y4
-	VPXOR   Y5, Y5, Y5
-	VPXOR   Y6, Y6, Y6
-	VPXOR   Y7, Y7, Y7
-	VMOVUPS const00010001<>+0(SB), Y8
+	MOVQ       quads+0(FP), AX
+	MOVQ       a+8(FP), CX
+	MOVQ       lda+16(FP), DX
+	LEAQ       (DX)(DX*2), BX
+	MOVQ       b+40(FP), SI
+	MOVQ       quadStride+56(FP), DI
+	MOVQ       ahead+48(FP), R8
+	MOVQ       c+72(FP), R9
+	PREFETCHT0 (R9)
+	VPXOR      Y0, Y0, Y0
+	VPXOR      Y1, Y1, Y1
+	VPXOR      Y2, Y2, Y2
+	VPXOR      Y3, Y3, Y3
+	VPXOR      Y4, Y4, Y4
+	VPXOR      Y5, Y5, Y5
+	VPXOR      Y6, Y6, Y6
+	VPXOR      Y7, Y7, Y7
+	VMOVUPS    const00010001<>+0(SB), Y8
 
 loop:
 	PREFETCHT1   (R8)
@@ -747,6 +766,8 @@ TEXT ·bytes1x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         b+40(FP), DX
 	MOVQ         quadStride+56(FP), BX
 	MOVQ         ahead+48(FP), SI
+	MOVQ         c+72(FP), DI
+	PREFETCHT0   (DI)
 	MOVQ         start+24(FP), DI
 	VPBROADCASTD (DI), Z0
 
@@ -784,6 +805,9 @@ TEXT ·bytes1x32VNNI(SB), NOSPLIT, $0-96
 	MOVQ         b+40(FP), DX
 	MOVQ         quadStride+56(FP), BX
 	MOVQ         ahead+48(FP), SI
+	MOVQ         c+72(FP), DI
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
 	MOVQ         start+24(FP), DI
 	VPBROADCASTD (DI), Z0
 	VPBROADCASTD (DI), Z1
@@ -830,6 +854,11 @@ TEXT ·bytes1x64VNNI(SB), NOSPLIT, $0-96
 	MOVQ         b+40(FP), DX
 	MOVQ         quadStride+56(FP), BX
 	MOVQ         ahead+48(FP), SI
+	MOVQ         c+72(FP), DI
+	PREFETCHT0   (DI)
+	PREFETCHT0   64(DI)
+	PREFETCHT0   128(DI)
+	PREFETCHT0   192(DI)
 	MOVQ         start+24(FP), DI
 	VPBROADCASTD (DI), Z0
 	VPBROADCASTD (DI), Z1
@@ -895,6 +924,8 @@ TEXT ·bytes2x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         b+40(FP), BX
 	MOVQ         quadStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
+	MOVQ         c+72(FP), R8
+	PREFETCHT0   (R8)
 	MOVQ         start+24(FP), R8
 	VPBROADCASTD (R8), Z0
 	VPBROADCASTD 4(R8), Z1
@@ -942,6 +973,9 @@ TEXT ·bytes2x32VNNI(SB), NOSPLIT, $0-96
 	MOVQ         b+40(FP), BX
 	MOVQ         quadStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
+	MOVQ         c+72(FP), R8
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
 	MOVQ         start+24(FP), R8
 	VPBROADCASTD (R8), Z0
 	VPBROADCASTD (R8), Z1
@@ -1005,6 +1039,11 @@ TEXT ·bytes2x64VNNI(SB), NOSPLIT, $0-96
 	MOVQ         b+40(FP), BX
 	MOVQ         quadStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
+	MOVQ         c+72(FP), R8
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
 	MOVQ         start+24(FP), R8
 	VPBROADCASTD (R8), Z0
 	VPBROADCASTD (R8), Z1
@@ -1100,6 +1139,8 @@ TEXT ·bytes3x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         b+40(FP), BX
 	MOVQ         quadStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
+	MOVQ         c+72(FP), R8
+	PREFETCHT0   (R8)
 	MOVQ         start+24(FP), R8
 	VPBROADCASTD (R8), Z0
 	VPBROADCASTD 4(R8), Z1
@@ -1156,6 +1197,9 @@ TEXT ·bytes3x32VNNI(SB), NOSPLIT, $0-96
 	MOVQ         b+40(FP), BX
 	MOVQ         quadStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
+	MOVQ         c+72(FP), R8
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
 	MOVQ         start+24(FP), R8
 	VPBROADCASTD (R8), Z0
 	VPBROADCASTD (R8), Z1
@@ -1235,6 +1279,11 @@ TEXT ·bytes3x64VNNI(SB), NOSPLIT, $0-96
 	MOVQ         b+40(FP), BX
 	MOVQ         quadStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
+	MOVQ         c+72(FP), R8
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	PREFETCHT0   128(R8)
+	PREFETCHT0   192(R8)
 	MOVQ         start+24(FP), R8
 	VPBROADCASTD (R8), Z0
 	VPBROADCASTD (R8), Z1
@@ -1361,6 +1410,8 @@ TEXT ·bytes4x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         b+40(FP), SI
 	MOVQ         quadStride+56(FP), DI
 	MOVQ         ahead+48(FP), R8
+	MOVQ         c+72(FP), R9
+	PREFETCHT0   (R9)
 	MOVQ         start+24(FP), R9
 	VPBROADCASTD (R9), Z0
 	VPBROADCASTD 4(R9), Z1
@@ -1427,6 +1478,9 @@ TEXT ·bytes4x32VNNI(SB), NOSPLIT, $0-96
 	MOVQ         b+40(FP), SI
 	MOVQ         quadStride+56(FP), DI
 	MOVQ         ahead+48(FP), R8
+	MOVQ         c+72(FP), R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
 	MOVQ         start+24(FP), R9
 	VPBROADCASTD (R9), Z0
 	VPBROADCASTD (R9), Z1
@@ -1523,6 +1577,11 @@ TEXT ·bytes4x64VNNI(SB), NOSPLIT, $0-96
 	MOVQ         b+40(FP), SI
 	MOVQ         quadStride+56(FP), DI
 	MOVQ         ahead+48(FP), R8
+	MOVQ         c+72(FP), R9
+	PREFETCHT0   (R9)
+	PREFETCHT0   64(R9)
+	PREFETCHT0   128(R9)
+	PREFETCHT0   192(R9)
 	MOVQ         start+24(FP), R9
 	VPBROADCASTD (R9), Z0
 	VPBROADCASTD (R9), Z1

@@ -60,6 +60,10 @@ func newCompactOperands(name, how string, rows, panels int) *compactOperands {
 	}
 	o.b, o.quadStride = []reg.Register{Load(Param("b"), GP64())}, Load(Param("quadStride"), GP64())
 	o.ahead = Load(Param("ahead"), GP64())
+	c := Load(Param("c"), GP64()) // another core may have written it
+	for p := range panels {
+		PREFETCHT0(Mem{Base: c, Disp: p * panelBytes})
+	}
 	return o
 }
 
