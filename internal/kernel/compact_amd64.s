@@ -11,18 +11,16 @@ TEXT ·bytes1x16(SB), NOSPLIT, $0-96
 	MOVQ       a+8(FP), CX
 	MOVQ       b+40(FP), DX
 	MOVQ       quadStride+56(FP), BX
-	MOVQ       ahead+48(FP), SI
-	MOVQ       c+72(FP), DI
-	PREFETCHT0 (DI)
+	MOVQ       c+72(FP), SI
+	PREFETCHT0 (SI)
 	VPXOR      Y0, Y0, Y0
 	VPXOR      Y1, Y1, Y1
 	VMOVUPS    const00010001<>+0(SB), Y2
 
 loop:
-	PREFETCHT1   (SI)
-	ADDQ         $0x00000040, SI
 	VPBROADCASTD (CX), Y3
 	VPABSB       Y3, Y4
+	PREFETCHT0   2048(DX)
 	VMOVDQU      (DX), Y5
 	VPSIGNB      Y3, Y5, Y5
 	VPMADDUBSW   Y5, Y4, Y5
@@ -78,10 +76,9 @@ TEXT ·bytes1x32(SB), NOSPLIT, $0-96
 	MOVQ       a+8(FP), CX
 	MOVQ       b+40(FP), DX
 	MOVQ       quadStride+56(FP), BX
-	MOVQ       ahead+48(FP), SI
-	MOVQ       c+72(FP), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
+	MOVQ       c+72(FP), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
 	VPXOR      Y0, Y0, Y0
 	VPXOR      Y1, Y1, Y1
 	VPXOR      Y2, Y2, Y2
@@ -89,11 +86,9 @@ TEXT ·bytes1x32(SB), NOSPLIT, $0-96
 	VMOVUPS    const00010001<>+0(SB), Y4
 
 loop:
-	PREFETCHT1   (SI)
-	PREFETCHT1   64(SI)
-	ADDQ         $0x00000080, SI
 	VPBROADCASTD (CX), Y5
 	VPABSB       Y5, Y6
+	PREFETCHT0   2048(DX)
 	VMOVDQU      (DX), Y7
 	VPSIGNB      Y5, Y7, Y7
 	VPMADDUBSW   Y7, Y6, Y7
@@ -104,6 +99,7 @@ loop:
 	VPMADDUBSW   Y7, Y6, Y7
 	VPMADDWD     Y4, Y7, Y7
 	VPADDD       Y7, Y1, Y1
+	PREFETCHT0   2112(DX)
 	VMOVDQU      64(DX), Y7
 	VPSIGNB      Y5, Y7, Y7
 	VPMADDUBSW   Y7, Y6, Y7
@@ -159,12 +155,11 @@ TEXT ·bytes1x64(SB), NOSPLIT, $0-96
 	MOVQ       a+8(FP), CX
 	MOVQ       b+40(FP), DX
 	MOVQ       quadStride+56(FP), BX
-	MOVQ       ahead+48(FP), SI
-	MOVQ       c+72(FP), DI
-	PREFETCHT0 (DI)
-	PREFETCHT0 64(DI)
-	PREFETCHT0 128(DI)
-	PREFETCHT0 192(DI)
+	MOVQ       c+72(FP), SI
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
 	VPXOR      Y0, Y0, Y0
 	VPXOR      Y1, Y1, Y1
 	VPXOR      Y2, Y2, Y2
@@ -176,13 +171,9 @@ TEXT ·bytes1x64(SB), NOSPLIT, $0-96
 	VMOVUPS    const00010001<>+0(SB), Y8
 
 loop:
-	PREFETCHT0   (SI)
-	PREFETCHT0   64(SI)
-	PREFETCHT0   128(SI)
-	PREFETCHT0   192(SI)
-	ADDQ         $0x00000100, SI
 	VPBROADCASTD (CX), Y9
 	VPABSB       Y9, Y10
+	PREFETCHT0   2048(DX)
 	VMOVDQU      (DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -193,6 +184,7 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y1, Y1
+	PREFETCHT0   2112(DX)
 	VMOVDQU      64(DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -203,6 +195,7 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y3, Y3
+	PREFETCHT0   2176(DX)
 	VMOVDQU      128(DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -213,6 +206,7 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y5, Y5
+	PREFETCHT0   2240(DX)
 	VMOVDQU      192(DX), Y11
 	VPSIGNB      Y9, Y11, Y11
 	VPMADDUBSW   Y11, Y10, Y11
@@ -300,7 +294,6 @@ TEXT ·bytes2x16(SB), NOSPLIT, $0-96
 
 loop:
 	PREFETCHT1   (DI)
-	ADDQ         $0x00000040, DI
 	VMOVDQU      (BX), Y8
 	VMOVDQU      32(BX), Y9
 	VPBROADCASTD (CX), Y5
@@ -325,6 +318,7 @@ loop:
 	VPADDD       Y7, Y3, Y3
 	ADDQ         $0x04, CX
 	ADDQ         SI, BX
+	ADDQ         $0x00000040, DI
 	DECQ         AX
 	JNZ          loop
 	MOVQ         columnScales+64(FP), AX
@@ -391,8 +385,6 @@ TEXT ·bytes2x32(SB), NOSPLIT, $0-96
 
 loop:
 	PREFETCHT1   (DI)
-	PREFETCHT1   64(DI)
-	ADDQ         $0x00000080, DI
 	VMOVDQU      (BX), Y12
 	VMOVDQU      32(BX), Y13
 	VPBROADCASTD (CX), Y9
@@ -415,6 +407,7 @@ loop:
 	VPMADDUBSW   Y11, Y10, Y11
 	VPMADDWD     Y8, Y11, Y11
 	VPADDD       Y11, Y5, Y5
+	PREFETCHT1   64(DI)
 	VMOVDQU      64(BX), Y12
 	VMOVDQU      96(BX), Y13
 	VPBROADCASTD (CX), Y9
@@ -439,6 +432,7 @@ loop:
 	VPADDD       Y11, Y7, Y7
 	ADDQ         $0x04, CX
 	ADDQ         SI, BX
+	ADDQ         $0x00000080, DI
 	DECQ         AX
 	JNZ          loop
 	MOVQ         columnScales+64(FP), AX
@@ -522,7 +516,6 @@ TEXT ·bytes3x16(SB), NOSPLIT, $0-96
 
 loop:
 	PREFETCHT1   (DI)
-	ADDQ         $0x00000040, DI
 	VMOVDQU      (BX), Y10
 	VMOVDQU      32(BX), Y11
 	VPBROADCASTD (CX), Y7
@@ -557,6 +550,7 @@ loop:
 	VPADDD       Y9, Y5, Y5
 	ADDQ         $0x04, CX
 	ADDQ         SI, BX
+	ADDQ         $0x00000040, DI
 	DECQ         AX
 	JNZ          loop
 	MOVQ         columnScales+64(FP), AX
@@ -639,7 +633,6 @@ TEXT ·bytes4x16(SB), NOSPLIT, $0-96
 
 loop:
 	PREFETCHT1   (R8)
-	ADDQ         $0x00000040, R8
 	VMOVDQU      (SI), Y12
 	VMOVDQU      32(SI), Y13
 	VPBROADCASTD (CX), Y9
@@ -684,6 +677,7 @@ loop:
 	VPADDD       Y11, Y7, Y7
 	ADDQ         $0x04, CX
 	ADDQ         DI, SI
+	ADDQ         $0x00000040, R8
 	DECQ         AX
 	JNZ          loop
 	MOVQ         columnScales+64(FP), AX
@@ -765,15 +759,13 @@ TEXT ·bytes1x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
 	MOVQ         quadStride+56(FP), BX
-	MOVQ         ahead+48(FP), SI
-	MOVQ         c+72(FP), DI
-	PREFETCHT0   (DI)
-	MOVQ         start+24(FP), DI
-	VPBROADCASTD (DI), Z0
+	MOVQ         c+72(FP), SI
+	PREFETCHT0   (SI)
+	MOVQ         start+24(FP), SI
+	VPBROADCASTD (SI), Z0
 
 loop:
-	PREFETCHT1    (SI)
-	ADDQ          $0x00000040, SI
+	PREFETCHT0    2048(DX)
 	VMOVDQU32     (DX), Z1
 	VPDPBUSD.BCST (CX), Z1, Z0
 	ADDQ          $0x04, CX
@@ -804,19 +796,17 @@ TEXT ·bytes1x32VNNI(SB), NOSPLIT, $0-96
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
 	MOVQ         quadStride+56(FP), BX
-	MOVQ         ahead+48(FP), SI
-	MOVQ         c+72(FP), DI
-	PREFETCHT0   (DI)
-	PREFETCHT0   64(DI)
-	MOVQ         start+24(FP), DI
-	VPBROADCASTD (DI), Z0
-	VPBROADCASTD (DI), Z1
+	MOVQ         c+72(FP), SI
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	MOVQ         start+24(FP), SI
+	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (SI), Z1
 
 loop:
-	PREFETCHT1    (SI)
-	PREFETCHT1    64(SI)
-	ADDQ          $0x00000080, SI
+	PREFETCHT0    2048(DX)
 	VMOVDQU32     (DX), Z2
+	PREFETCHT0    2112(DX)
 	VMOVDQU32     64(DX), Z3
 	VPDPBUSD.BCST (CX), Z2, Z0
 	VPDPBUSD.BCST (CX), Z3, Z1
@@ -853,27 +843,25 @@ TEXT ·bytes1x64VNNI(SB), NOSPLIT, $0-96
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
 	MOVQ         quadStride+56(FP), BX
-	MOVQ         ahead+48(FP), SI
-	MOVQ         c+72(FP), DI
-	PREFETCHT0   (DI)
-	PREFETCHT0   64(DI)
-	PREFETCHT0   128(DI)
-	PREFETCHT0   192(DI)
-	MOVQ         start+24(FP), DI
-	VPBROADCASTD (DI), Z0
-	VPBROADCASTD (DI), Z1
-	VPBROADCASTD (DI), Z2
-	VPBROADCASTD (DI), Z3
+	MOVQ         c+72(FP), SI
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	MOVQ         start+24(FP), SI
+	VPBROADCASTD (SI), Z0
+	VPBROADCASTD (SI), Z1
+	VPBROADCASTD (SI), Z2
+	VPBROADCASTD (SI), Z3
 
 loop:
-	PREFETCHT0    (SI)
-	PREFETCHT0    64(SI)
-	PREFETCHT0    128(SI)
-	PREFETCHT0    192(SI)
-	ADDQ          $0x00000100, SI
+	PREFETCHT0    2048(DX)
 	VMOVDQU32     (DX), Z4
+	PREFETCHT0    2112(DX)
 	VMOVDQU32     64(DX), Z5
+	PREFETCHT0    2176(DX)
 	VMOVDQU32     128(DX), Z6
+	PREFETCHT0    2240(DX)
 	VMOVDQU32     192(DX), Z7
 	VPDPBUSD.BCST (CX), Z4, Z0
 	VPDPBUSD.BCST (CX), Z5, Z1
@@ -932,12 +920,12 @@ TEXT ·bytes2x16VNNI(SB), NOSPLIT, $0-96
 
 loop:
 	PREFETCHT1    (DI)
-	ADDQ          $0x00000040, DI
 	VMOVDQU32     (BX), Z2
 	VPDPBUSD.BCST (CX), Z2, Z0
 	VPDPBUSD.BCST (CX)(DX*1), Z2, Z1
 	ADDQ          $0x04, CX
 	ADDQ          SI, BX
+	ADDQ          $0x00000040, DI
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+64(FP), AX
@@ -984,9 +972,8 @@ TEXT ·bytes2x32VNNI(SB), NOSPLIT, $0-96
 
 loop:
 	PREFETCHT1    (DI)
-	PREFETCHT1    64(DI)
-	ADDQ          $0x00000080, DI
 	VMOVDQU32     (BX), Z4
+	PREFETCHT1    64(DI)
 	VMOVDQU32     64(BX), Z5
 	VPDPBUSD.BCST (CX), Z4, Z0
 	VPDPBUSD.BCST (CX), Z5, Z1
@@ -994,6 +981,7 @@ loop:
 	VPDPBUSD.BCST (CX)(DX*1), Z5, Z3
 	ADDQ          $0x04, CX
 	ADDQ          SI, BX
+	ADDQ          $0x00000080, DI
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+64(FP), AX
@@ -1056,13 +1044,12 @@ TEXT ·bytes2x64VNNI(SB), NOSPLIT, $0-96
 
 loop:
 	PREFETCHT0    (DI)
-	PREFETCHT0    64(DI)
-	PREFETCHT0    128(DI)
-	PREFETCHT0    192(DI)
-	ADDQ          $0x00000100, DI
 	VMOVDQU32     (BX), Z8
+	PREFETCHT0    64(DI)
 	VMOVDQU32     64(BX), Z9
+	PREFETCHT0    128(DI)
 	VMOVDQU32     128(BX), Z10
+	PREFETCHT0    192(DI)
 	VMOVDQU32     192(BX), Z11
 	VPDPBUSD.BCST (CX), Z8, Z0
 	VPDPBUSD.BCST (CX), Z9, Z1
@@ -1074,6 +1061,7 @@ loop:
 	VPDPBUSD.BCST (CX)(DX*1), Z11, Z7
 	ADDQ          $0x04, CX
 	ADDQ          SI, BX
+	ADDQ          $0x00000100, DI
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+64(FP), AX
@@ -1148,13 +1136,13 @@ TEXT ·bytes3x16VNNI(SB), NOSPLIT, $0-96
 
 loop:
 	PREFETCHT1    (DI)
-	ADDQ          $0x00000040, DI
 	VMOVDQU32     (BX), Z3
 	VPDPBUSD.BCST (CX), Z3, Z0
 	VPDPBUSD.BCST (CX)(DX*1), Z3, Z1
 	VPDPBUSD.BCST (CX)(DX*2), Z3, Z2
 	ADDQ          $0x04, CX
 	ADDQ          SI, BX
+	ADDQ          $0x00000040, DI
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+64(FP), AX
@@ -1210,9 +1198,8 @@ TEXT ·bytes3x32VNNI(SB), NOSPLIT, $0-96
 
 loop:
 	PREFETCHT1    (DI)
-	PREFETCHT1    64(DI)
-	ADDQ          $0x00000080, DI
 	VMOVDQU32     (BX), Z6
+	PREFETCHT1    64(DI)
 	VMOVDQU32     64(BX), Z7
 	VPDPBUSD.BCST (CX), Z6, Z0
 	VPDPBUSD.BCST (CX), Z7, Z1
@@ -1222,6 +1209,7 @@ loop:
 	VPDPBUSD.BCST (CX)(DX*2), Z7, Z5
 	ADDQ          $0x04, CX
 	ADDQ          SI, BX
+	ADDQ          $0x00000080, DI
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+64(FP), AX
@@ -1300,13 +1288,12 @@ TEXT ·bytes3x64VNNI(SB), NOSPLIT, $0-96
 
 loop:
 	PREFETCHT0    (DI)
-	PREFETCHT0    64(DI)
-	PREFETCHT0    128(DI)
-	PREFETCHT0    192(DI)
-	ADDQ          $0x00000100, DI
 	VMOVDQU32     (BX), Z12
+	PREFETCHT0    64(DI)
 	VMOVDQU32     64(BX), Z13
+	PREFETCHT0    128(DI)
 	VMOVDQU32     128(BX), Z14
+	PREFETCHT0    192(DI)
 	VMOVDQU32     192(BX), Z15
 	VPDPBUSD.BCST (CX), Z12, Z0
 	VPDPBUSD.BCST (CX), Z13, Z1
@@ -1322,6 +1309,7 @@ loop:
 	VPDPBUSD.BCST (CX)(DX*2), Z15, Z11
 	ADDQ          $0x04, CX
 	ADDQ          SI, BX
+	ADDQ          $0x00000100, DI
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+64(FP), AX
@@ -1420,7 +1408,6 @@ TEXT ·bytes4x16VNNI(SB), NOSPLIT, $0-96
 
 loop:
 	PREFETCHT1    (R8)
-	ADDQ          $0x00000040, R8
 	VMOVDQU32     (SI), Z4
 	VPDPBUSD.BCST (CX), Z4, Z0
 	VPDPBUSD.BCST (CX)(DX*1), Z4, Z1
@@ -1428,6 +1415,7 @@ loop:
 	VPDPBUSD.BCST (CX)(BX*1), Z4, Z3
 	ADDQ          $0x04, CX
 	ADDQ          DI, SI
+	ADDQ          $0x00000040, R8
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+64(FP), AX
@@ -1493,9 +1481,8 @@ TEXT ·bytes4x32VNNI(SB), NOSPLIT, $0-96
 
 loop:
 	PREFETCHT1    (R8)
-	PREFETCHT1    64(R8)
-	ADDQ          $0x00000080, R8
 	VMOVDQU32     (SI), Z8
+	PREFETCHT1    64(R8)
 	VMOVDQU32     64(SI), Z9
 	VPDPBUSD.BCST (CX), Z8, Z0
 	VPDPBUSD.BCST (CX), Z9, Z1
@@ -1507,6 +1494,7 @@ loop:
 	VPDPBUSD.BCST (CX)(BX*1), Z9, Z7
 	ADDQ          $0x04, CX
 	ADDQ          DI, SI
+	ADDQ          $0x00000080, R8
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+64(FP), AX
@@ -1602,13 +1590,12 @@ TEXT ·bytes4x64VNNI(SB), NOSPLIT, $0-96
 
 loop:
 	PREFETCHT0    (R8)
-	PREFETCHT0    64(R8)
-	PREFETCHT0    128(R8)
-	PREFETCHT0    192(R8)
-	ADDQ          $0x00000100, R8
 	VMOVDQU32     (SI), Z16
+	PREFETCHT0    64(R8)
 	VMOVDQU32     64(SI), Z17
+	PREFETCHT0    128(R8)
 	VMOVDQU32     128(SI), Z18
+	PREFETCHT0    192(R8)
 	VMOVDQU32     192(SI), Z19
 	VPDPBUSD.BCST (CX), Z16, Z0
 	VPDPBUSD.BCST (CX), Z17, Z1
@@ -1628,6 +1615,7 @@ loop:
 	VPDPBUSD.BCST (CX)(BX*1), Z19, Z15
 	ADDQ          $0x04, CX
 	ADDQ          DI, SI
+	ADDQ          $0x00000100, R8
 	DECQ          AX
 	JNZ           loop
 	MOVQ          columnScales+64(FP), AX

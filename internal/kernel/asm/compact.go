@@ -59,7 +59,9 @@ func newCompactOperands(name, how string, rows, panels int) *compactOperands {
 		LEAQ(Mem{Base: o.lda, Index: o.lda, Scale: 2}, o.lda3)
 	}
 	o.b, o.quadStride = []reg.Register{Load(Param("b"), GP64())}, Load(Param("quadStride"), GP64())
-	o.ahead = Load(Param("ahead"), GP64())
+	if rows > 1 {
+		o.ahead = Load(Param("ahead"), GP64())
+	}
 	c := Load(Param("c"), GP64()) // another core may have written it
 	for p := range panels {
 		PREFETCHT0(Mem{Base: c, Disp: p * panelBytes})
@@ -113,25 +115,28 @@ func (o *compactOperands) fetchHalves(p int) {
 	PREFETCHT0(o.halves(p, 128/o.panels*panelBytes))
 }
 
-// fetchAhead asks for as many lines of bytes from ahead on as four steps take, in the
-// first-level cache if all panels that stand side by side are read together, which is
-// soon.
-func (o *compactOperands) fetchAhead() {
-	for p := range o.panels {
-		line := Mem{Base: o.ahead, Disp: p * panelBytes}
-		if o.panels == 4 {
-			PREFETCHT0(line)
-		} else {
-			PREFETCHT1(line)
-		}
+// fetchAhead asks for a line of bytes for panel p. One row, which does little with a
+// line, asks for the panel's own of 8 times four steps later; several from ahead on,
+// in the first-level cache if all panels that stand side by side are read together,
+// which is soon.
+func (o *compactOperands) fetchAhead(p int) {
+	switch line := (Mem{Base: o.ahead, Disp: p * panelBytes}); {
+	case o.rows == 1:
+		PREFETCHT0(o.bytes(p, 8*4*panelBytes))
+	case o.panels == 4:
+		PREFETCHT0(line)
+	default:
+		PREFETCHT1(line)
 	}
-	ADDQ(U32(o.panels*panelBytes), o.ahead)
 }
 
 // next moves on by four steps of bytes.
 func (o *compactOperands) next() {
 	ADDQ(Imm(4), o.a)
 	ADDQ(o.quadStride, o.b[0])
+	if o.rows > 1 {
+		ADDQ(U32(o.panels*panelBytes), o.ahead)
+	}
 	DECQ(o.left)
 	JNZ(LabelRef("loop"))
 }
@@ -153,7 +158,6 @@ func bytesTile(rows, panels int) {
 	VMOVUPS(bits(0x00010001), ones)
 	x, size, product := YMM(), YMM(), YMM()
 	Label("loop")
-	o.fetchAhead()
 	add := func(w vec, to vec) {
 		VPSIGNB(x, w, product)
 		VPMADDUBSW(product, size, product)
@@ -165,12 +169,16 @@ func bytesTile(rows, panels int) {
 		VPBROADCASTD(o.element(0), x)
 		VPABSB(x, size)
 		for i, to := range acc {
+			if i%2 == 0 {
+				o.fetchAhead(i / 2)
+			}
 			VMOVDQU(o.bytes(i/2, i%2*lanes*4), w)
 			add(w, to)
 		}
 	} else {
 		for p := range panels {
 			lo, hi := YMM(), YMM()
+			o.fetchAhead(p)
 			VMOVDQU(o.bytes(p, 0), lo)
 			VMOVDQU(o.bytes(p, lanes*4), hi)
 			for r := range rows {
@@ -232,8 +240,8 @@ func bytesTileVNNI(rows, panels int) {
 		weights = append(weights, ZMM())
 	}
 	Label("loop")
-	o.fetchAhead()
 	for p, w := range weights {
+		o.fetchAhead(p)
 		VMOVDQU32(o.bytes(p, 0), w)
 	}
 	for r := range rows {
