@@ -80,6 +80,7 @@ def seeds(args):
                     got = refrain(args, "steps", "-cell", cell, "-form", form, "-steps", steps, "-seed", seed,
                                   "-maxlen", args.maxlen, "-threads", THREADS, path, args.work)
                     runs[key]["refrain"] = got["val_loss"]
+                if "same" in missing:
                     model = build(cell, form, got["vocab"], got["emsize"], x.shape[1])
                     set_weights(model, cell, load_file(args.work / "weights.safetensors"))
                     for line in open(args.work / "batches.jsonl"):
