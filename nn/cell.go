@@ -113,7 +113,7 @@ func (c *cell) take(m Mode, t *Tape) {
 		return
 	}
 	t.packs = m.scratch(&t.own).take()
-	t.packs.cut(packedSize(c.hidden, c.hidden), ones[:c.gates])
+	t.packs.cut(kernel.PackedSize(c.hidden, c.hidden), ones[:c.gates])
 	c.packT(m.Pool, t.packs, m.Train)
 }
 
@@ -124,7 +124,7 @@ var ones = [...]int{1, 1, 1, 1}
 // others when it comes to them.
 func (c *cell) takeBack(m Mode, t *Tape) {
 	t.packs = m.scratch(&t.own).take()
-	t.packs.cut(packedSize(c.hidden, c.hidden), c.backGates)
+	t.packs.cut(kernel.PackedSize(c.hidden, c.hidden), c.backGates)
 	gate := 0
 	for i, n := range c.backGates {
 		c.whh.packBack(m.Pool, &t.packs.recurrent[i], gate*c.hidden, (gate+n)*c.hidden)

@@ -158,7 +158,7 @@ func (h *Head) chunks(m Mode, t *HeadTape, x []float32, want []int32, scale floa
 		h.w.packT(m.Pool, &forward.in, m.Train, 0, h.vocab)
 	}
 	if m.Train {
-		back.cut(packedSize(h.vocab, h.width), ones[:1])
+		back.cut(kernel.PackedSize(h.vocab, h.width), ones[:1])
 		h.w.packBack(m.Pool, &back.recurrent[0], 0, h.vocab)
 	}
 	rows := min(chunkRows(h.vocab), len(want))

@@ -20,11 +20,6 @@ func (p *Param) packBack(pool *Pool, to *kernel.Packed, r0, r1 int) {
 	to.Pack(pool, rows, r1-r0, width, width)
 }
 
-// packedSize is how many values a matrix [k,n] takes at most when it is packed.
-func packedSize(k, n int) int {
-	return k * ((n + kernel.PanelWidth - 1) / kernel.PanelWidth * kernel.PanelWidth)
-}
-
 // addProduct adds dyᵀ·x to all of the weight's gradient [out,in], and the column
 // sums of dy to sums, if not nil: dy [rows,out], rows ld apart, x [rows,in].
 func (p *Param) addProduct(pool *Pool, dy []float32, ld int, x []float32, rows int, sums []float32) {

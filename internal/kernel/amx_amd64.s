@@ -22,26 +22,35 @@
 
 // Tiles 0 to 3 hold C, the second of a row of them 16 columns further on; 4 and 5
 // the rows of A, 6 and 7 the panels of B. A row of a tile should not lie in two cache
-// lines: loading such tiles takes four times as long. A is read as what will not be
+// lines: loading such tiles takes several times as long. A is read as what will not be
 // read again soon, so that the panels stay in the first-level cache. Each block asks
 // for two rows of C, to have them when they are to be written.
 
-// func amxTiles32(w *amxWork)
-TEXT ·amxTiles32(SB), NOSPLIT, $0-8
-	MOVQ w+0(FP), DI
-	LEAQ amxWork_config(DI), AX
-	LDTILECFG_AX
-	MOVQ $64, R12
-	MOVQ amxWork_tiles(DI), BX
-	MOVQ amxWork_a(DI), SI
-	MOVQ amxWork_c(DI), DX
+// In both routines DI keeps w; CX, SI and DX the tile in what C begins with, A and C.
+#define BEGIN \
+	MOVQ w+0(FP), DI; \
+	LEAQ amxWork_config(DI), AX; \
+	LDTILECFG_AX; \
+	MOVQ $64, R12; \
+	MOVQ amxWork_tiles(DI), BX; \
+	MOVQ amxWork_a(DI), SI; \
+	MOVQ amxWork_c(DI), DX; \
 	MOVQ amxWork_from(DI), CX
 
+// HALVES points R8 and R9 at the two halves of a tile's rows, and puts the distance of
+// its rows into R10.
+#define HALVES(tile, second, row) \
+	MOVQ tile, R8; \
+	MOVQ tile, R9; \
+	ADDQ second(DI), R9; \
+	MOVQ row(DI), R10
+
+// func amxTiles32(w *amxWork)
+TEXT ·amxTiles32(SB), NOSPLIT, $0-8
+	BEGIN
+
 tile:
-	MOVQ CX, R8
-	MOVQ CX, R9
-	ADDQ amxWork_fromSecond(DI), R9
-	MOVQ amxWork_fromRow(DI), R10
+	HALVES(CX, amxWork_fromSecond, amxWork_fromRow)
 	TILELOADD(BASE0, STRIDE, 0)
 	TILELOADD(BASE1, STRIDE, 2)
 	ADDQ R12, R8
@@ -49,10 +58,7 @@ tile:
 	TILELOADD(BASE0, STRIDE, 1)
 	TILELOADD(BASE1, STRIDE, 3)
 	ADDQ amxWork_fromTile(DI), CX
-	MOVQ SI, R8
-	MOVQ SI, R9
-	ADDQ amxWork_aSecond(DI), R9
-	MOVQ amxWork_aRow(DI), R10
+	HALVES(SI, amxWork_aSecond, amxWork_aRow)
 	MOVQ amxWork_b(DI), R11
 	MOVQ R11, R13
 	ADDQ amxWork_bPanel(DI), R13
@@ -81,10 +87,7 @@ block:
 	DECQ AX
 	JNZ  block
 
-	MOVQ DX, R8
-	MOVQ DX, R9
-	ADDQ amxWork_cSecond(DI), R9
-	MOVQ amxWork_cRow(DI), R10
+	HALVES(DX, amxWork_cSecond, amxWork_cRow)
 	TILESTORED(0, BASE0, STRIDE)
 	TILESTORED(2, BASE1, STRIDE)
 	ADDQ R12, R8
@@ -100,27 +103,14 @@ block:
 
 // func amxTiles16(w *amxWork)
 TEXT ·amxTiles16(SB), NOSPLIT, $0-8
-	MOVQ w+0(FP), DI
-	LEAQ amxWork_config(DI), AX
-	LDTILECFG_AX
-	MOVQ $64, R12
-	MOVQ amxWork_tiles(DI), BX
-	MOVQ amxWork_a(DI), SI
-	MOVQ amxWork_c(DI), DX
-	MOVQ amxWork_from(DI), CX
+	BEGIN
 
 tile:
-	MOVQ CX, R8
-	MOVQ CX, R9
-	ADDQ amxWork_fromSecond(DI), R9
-	MOVQ amxWork_fromRow(DI), R10
+	HALVES(CX, amxWork_fromSecond, amxWork_fromRow)
 	TILELOADD(BASE0, STRIDE, 1)
 	TILELOADD(BASE1, STRIDE, 3)
 	ADDQ amxWork_fromTile(DI), CX
-	MOVQ SI, R8
-	MOVQ SI, R9
-	ADDQ amxWork_aSecond(DI), R9
-	MOVQ amxWork_aRow(DI), R10
+	HALVES(SI, amxWork_aSecond, amxWork_aRow)
 	MOVQ amxWork_b(DI), R13
 	MOVQ amxWork_blocks(DI), AX
 
@@ -136,10 +126,7 @@ block:
 	DECQ AX
 	JNZ  block
 
-	MOVQ DX, R8
-	MOVQ DX, R9
-	ADDQ amxWork_cSecond(DI), R9
-	MOVQ amxWork_cRow(DI), R10
+	HALVES(DX, amxWork_cSecond, amxWork_cRow)
 	TILESTORED(1, BASE0, STRIDE)
 	TILESTORED(3, BASE1, STRIDE)
 	ADDQ amxWork_cTile(DI), DX

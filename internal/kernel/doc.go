@@ -59,10 +59,9 @@
 // Go never interrupts; the kernel saves them across signals. A call is a tile's rows
 // of one or two panels, microseconds. Package cpu asks Linux for the registers at
 // start. Tiles are 32 rows by 32 columns in four registers, over blocks of sixteen
-// words of both operands, whose ends are filled up with zeros. Such a block takes the
-// 64 cycles of its four products where its operands lie in the first-level cache; it is
-// what comes from further away, and rows of C that begin within a cache line, that
-// cost more.
+// words of both operands, whose ends are filled up with zeros. Where operands lie in
+// the first-level cache the four products of a block bound it; operands from further
+// away, and rows of C that begin within a cache line, cost more.
 //
 // # Arithmetic
 //

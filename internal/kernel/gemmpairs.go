@@ -111,13 +111,14 @@ func gemmPairs(c []float32, ldc, width int, a []float32, lda, m int, bs []Packed
 // panels.
 const pairBlock = 72 << 10
 
-// rowWords is how many words a row of A takes, an odd number of cache lines: in
-// as few tiles as there are, lines of different rows must not compete.
+// rowWords is how many words a row of A takes. Rows side by side have an odd number
+// of cache lines, so that lines of different ones do not compete; the matrix units'
+// lie in blocks.
 func rowWords(k int) int {
-	const line = 64 / 4
 	if useAMX {
 		return depthOf(k)
 	}
+	const line = 64 / 4
 	return ((words(k)+line-1)/line | 1) * line
 }
 

@@ -33,6 +33,12 @@ type Packed struct {
 	base    uint8
 }
 
+// PackedSize is how many values of Data a matrix [k,n] takes at most, in float32 or in
+// pairs.
+func PackedSize(k, n int) int {
+	return max(k, depthOf(k)) * ((n + PanelWidth - 1) / PanelWidth * PanelWidth)
+}
+
 // Panels is the number of panels, the last of which may be partly zeros.
 func (b *Packed) Panels() int { return (b.N + PanelWidth - 1) / PanelWidth }
 
