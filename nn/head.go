@@ -47,13 +47,23 @@ const (
 	// minChunk rows keep the products of a chunk large: every chunk reads and
 	// writes the whole gradient of the weight.
 	minChunk = 128
+	// minHalfChunk is minChunk where products round to bfloat16: they take half the
+	// time, that gradient as long as before. It is whole tiles, as many for each of
+	// two workers.
+	minHalfChunk = 192
 	// chunkLogits is how many logits a chunk may have beyond that, so that
 	// they stay in a core's own cache until their gradients are used.
 	chunkLogits = 1 << 16
 )
 
 // chunkRows is the number of rows of a chunk. No result depends on it.
-func chunkRows(vocab int) int { return max(minChunk, chunkLogits/vocab/64*64) }
+func (h *Head) chunkRows() int {
+	least := minChunk
+	if h.w.BFloat16 {
+		least = minHalfChunk
+	}
+	return max(least, chunkLogits/h.vocab/64*64)
+}
 
 // NewHead returns an output layer with weight w [V,H] and bias b [V]. An
 // [Embedding] may share w.
@@ -161,7 +171,7 @@ func (h *Head) chunks(m Mode, t *HeadTape, x []float32, want []int32, scale floa
 		back.cut(kernel.PackedSize(h.vocab, h.width), ones[:1])
 		h.w.packBack(m.Pool, &back.recurrent[0], 0, h.vocab)
 	}
-	rows := min(chunkRows(h.vocab), len(want))
+	rows := min(h.chunkRows(), len(want))
 	t.logits, t.wanted = grow(t.logits, rows*h.vocab), grow(t.wanted, rows)
 	for lo := 0; lo < len(want); lo += rows {
 		hi := min(lo+rows, len(want))

@@ -81,7 +81,11 @@ func gemmPool(pool *parallel.Pool, c []float32, ldc int, a []float32, lda, m int
 		return
 	}
 	height := tileHeight(b.Storage)
-	grid := divide(pool.Size(), tileCount(m, height), b.Panels(), 0)
+	more := 0
+	if b.Storage == Pairs {
+		more = roundingPanels
+	}
+	grid := divide(pool.Size(), tileCount(m, height), b.Panels(), more)
 	pool.Run(func(worker int) {
 		t0, t1, p0, p1 := grid.part(worker)
 		gemm(c, ldc, a, lda, tileStart(m, height, t0), tileStart(m, height, t1), b, p0, p1, from)
@@ -126,6 +130,10 @@ func (s start) fill(c []float32, ldc, rows, j0, j1 int) {
 		}
 	}
 }
+
+// roundingPanels is how many panels' products cost as much as rounding a tile of A
+// to bfloat16, which may come from another core's cache.
+const roundingPanels = 3
 
 // minShared is the number of multiply-adds that pays for waking workers.
 const minShared = 1 << 18
