@@ -30,9 +30,11 @@ KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 32), "MALLOC_TRIM_THRESHOLD_":
                "MALLOC_TOP_PAD_": str(1 << 28)}
 
 
-# What keeps every program to AVX2 on a machine that has more.
-AVX2 = {"REFRAIN_CPU": "avx2", "ATEN_CPU_CAPABILITY": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2",
-        "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+# What keeps every program to AVX2, without and with its products of bytes, on a machine that has more.
+AVX2 = {"ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
+ISA = {"avx2": AVX2 | {"REFRAIN_CPU": "avx2", "ONEDNN_MAX_CPU_ISA": "AVX2"},
+       "avxvnni": AVX2 | {"REFRAIN_CPU": "avxvnni", "ONEDNN_MAX_CPU_ISA": "AVX2_VNNI"}}
+ISA_NAMES = {"avx2": "AVX2", "avxvnni": "AVX2 and AVX-VNNI"}
 
 
 class Contender:
@@ -188,9 +190,10 @@ def cells_of(args, name, default):
 def write(args, data):
     """Makes the sections and the picture of all rows there are, in the order of works.py."""
     rows, cells, kernels = data["rows"], ("rnn", "lstm", "gru"), data["kernels"]
-    made = (f"Written by `bench/peers/run{' --isa avx2' if data['isa'] else ''}`, "
+    kept_to = data["isa"]
+    made = (f"Written by `bench/peers/run{f' --isa {kept_to}' if kept_to else ''}`, "
             f"{min(r['date'] for r in rows.values())} to {max(r['date'] for r in rows.values())}: "
-            f"{data['machine']}; {'; '.join(data['versions'])}." + (" All programs are kept to AVX2." if data["isa"] else ""))
+            f"{data['machine']}; {'; '.join(data['versions'])}." + (f" All programs are kept to {ISA_NAMES[kept_to]}." if kept_to else ""))
     listed = [(name, cell, w, rows[f"train|{name}|{cell}"]) for name, w in TRAINED.items() for cell in cells
               if f"train|{name}|{cell}" in rows]
     if listed:
@@ -214,7 +217,7 @@ def main():
     p.add_argument("--tokens", type=int, default=200, help="generated tokens a turn")
     p.add_argument("--agree", type=int, default=5, help="steps whose losses are compared")
     p.add_argument("--no-keras", action="store_true")
-    p.add_argument("--isa", choices=["avx2"], help="keep every program to these instructions")
+    p.add_argument("--isa", choices=list(ISA), help="keep every program to these instructions")
     p.add_argument("--only", default="", help="measure only work whose name has this, such as 2x650")
     p.add_argument("--cells", default="", help="rnn, lstm, gru, with commas between; default: all for some works, else lstm")
     p.add_argument("--modes", default="", help="the peers' modes to measure, with commas between; default: all")
@@ -222,7 +225,7 @@ def main():
     p.add_argument("--kinds", default="train,generate", help="train, generate or both; each has its section")
     args = p.parse_args()
     if args.isa:
-        os.environ.update(AVX2)
+        os.environ.update(ISA[args.isa])
 
     if args.write:
         for kept in sorted(HERE.glob("results-*.json")):

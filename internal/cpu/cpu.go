@@ -14,6 +14,7 @@ type Path string
 const (
 	Generic Path = "generic" // plain Go
 	AVX2    Path = "avx2"    // AVX2 with FMA
+	AVXVNNI Path = "avxvnni" // products of bytes that do not saturate, beside AVX2
 	AVX512  Path = "avx512"  // AVX-512 F, BW, DQ and VL, beside AVX2
 	AMX     Path = "amx"     // matrix units for bfloat16, beside AVX-512
 	NEON    Path = "neon"    // arm64's vectors of 128 bits
@@ -47,7 +48,7 @@ func choose(override string, paths []Path) (Path, error) {
 		return best, nil
 	case slices.Contains(paths, want):
 		return want, nil
-	case want == AVX2 || want == AVX512 || want == AMX || want == NEON:
+	case want == AVX2 || want == AVXVNNI || want == AVX512 || want == AMX || want == NEON:
 		return best, fmt.Errorf("cpu: %s=%s: this machine or build has not got it: use one of %s, or unset it", OverrideVariable, override, list(paths))
 	}
 	return best, fmt.Errorf("cpu: %s=%q is unknown: use one of %s, or unset it", OverrideVariable, override, list(paths))

@@ -21,13 +21,18 @@ func vectorPaths() []Path {
 	if !x.HasAVX2 || !x.HasFMA {
 		return nil
 	}
+	paths := []Path{AVX2}
+	if x.HasAVXVNNI {
+		paths = append(paths, AVXVNNI)
+	}
 	if !x.HasAVX512F || !x.HasAVX512BW || !x.HasAVX512DQ || !x.HasAVX512VL {
-		return []Path{AVX2}
+		return paths
 	}
+	paths = append(paths, AVX512)
 	if !x.HasAMXTile || !x.HasAMXBF16 || !x.HasAVX512BF16 || !systemSavesTiles() || !permitTiles() {
-		return []Path{AVX2, AVX512}
+		return paths
 	}
-	return []Path{AVX2, AVX512, AMX}
+	return append(paths, AMX)
 }
 
 // systemSavesTiles reports whether the operating system has switched on the
@@ -38,8 +43,8 @@ func systemSavesTiles() bool {
 	return c&osxsave != 0 && xgetbv()&tiles == tiles
 }
 
-// VNNI reports whether AVX-512 has products of bytes that do not saturate.
-func VNNI() bool { return cpu.X86.HasAVX512VNNI }
+// AVX512VNNI reports whether AVX-512 has products of bytes that do not saturate.
+func AVX512VNNI() bool { return cpu.X86.HasAVX512VNNI }
 
 // FastBFloat16 reports whether AVX-512 has products of bfloat16 and they do
 // twice as many operations as those of float32: AMD's do, Intel's do not.
@@ -81,6 +86,7 @@ func features() []string {
 	}{
 		{"avx2", cpu.X86.HasAVX2},
 		{"fma", cpu.X86.HasFMA},
+		{"avx-vnni", cpu.X86.HasAVXVNNI},
 		{"avx512", cpu.X86.HasAVX512F && cpu.X86.HasAVX512BW && cpu.X86.HasAVX512VL},
 		{"avx512-vnni", cpu.X86.HasAVX512VNNI},
 		{"avx512-bf16", cpu.X86.HasAVX512BF16},

@@ -9,8 +9,8 @@ func brand() string { return "" }
 
 func features() []string { return nil }
 
-// VNNI is about AVX-512.
-func VNNI() bool { return false }
+// AVX512VNNI is about amd64.
+func AVX512VNNI() bool { return false }
 
 // FastBFloat16 is about AVX-512.
 func FastBFloat16() bool { return false }

@@ -2,6 +2,6 @@
 //
 // Detection happens once, at start. The environment variable REFRAIN_CPU
 // chooses a lower path for tests and for hunting faults: generic (plain Go),
-// avx2, avx512, amx or neon. An unknown value, or one that this machine cannot run,
-// leaves the detected path in place and is reported by [OverrideError].
+// avx2, avxvnni, avx512, amx or neon. An unknown value, or one that this machine
+// cannot run, leaves the detected path in place and is reported by [OverrideError].
 package cpu

@@ -2,8 +2,8 @@ package kernel
 
 import "unsafe"
 
-// Name is the implementation that was chosen at start: generic, avx2, avx512,
-// amx or neon.
+// Name is the implementation that was chosen at start: generic, avx2, avxvnni,
+// avx512, amx or neon.
 func Name() string { return string(path) }
 
 // callLimit is how many elements one call of an elementwise assembly routine

@@ -23,5 +23,6 @@ func init() { setPath(cpu.Chosen) }
 func setPath(p cpu.Path) {
 	path, useAsm, useAVX512, useAMX = p, p != cpu.Generic, p == cpu.AVX512 || p == cpu.AMX, p == cpu.AMX
 	usePairs = useAMX || useAVX512 && cpu.FastBFloat16()
-	useX86, useVNNI = useAsm && runtime.GOARCH == "amd64", useAVX512 && cpu.VNNI()
+	useX86 = useAsm && runtime.GOARCH == "amd64"
+	useVNNI = p == cpu.AVXVNNI || useAVX512 && cpu.AVX512VNNI()
 }

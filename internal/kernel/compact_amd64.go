@@ -32,53 +32,85 @@ func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *ui
 // Strides are in bytes. quads must be positive.
 func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
-// bytes1x16VNNI adds 1 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// bytes1x16VNNI adds 1 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
 func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
-// bytes1x32VNNI adds 1 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// bytes1x32VNNI adds 1 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
 func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
-// bytes1x64VNNI adds 1 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// bytes1x64VNNI adds 1 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
 func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
-// bytes2x16VNNI adds 2 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// bytes2x16VNNI adds 2 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
 func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
-// bytes2x32VNNI adds 2 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// bytes2x32VNNI adds 2 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
 func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
-// bytes2x64VNNI adds 2 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
-// Strides are in bytes. quads must be positive.
-func bytes2x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-
-// bytes3x16VNNI adds 3 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// bytes3x16VNNI adds 3 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
 func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
-// bytes3x32VNNI adds 3 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// bytes3x32VNNI adds 3 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
 func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
-// bytes3x64VNNI adds 3 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
-// Strides are in bytes. quads must be positive.
-func bytes3x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-
-// bytes4x16VNNI adds 4 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// bytes4x16VNNI adds 4 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
 func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
-// bytes4x32VNNI adds 4 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// bytes1x16VNNI512 adds 1 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes4x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes1x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
-// bytes4x64VNNI adds 4 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// bytes1x32VNNI512 adds 1 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes4x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes1x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+
+// bytes1x64VNNI512 adds 1 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// Strides are in bytes. quads must be positive.
+func bytes1x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+
+// bytes2x16VNNI512 adds 2 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// Strides are in bytes. quads must be positive.
+func bytes2x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+
+// bytes2x32VNNI512 adds 2 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// Strides are in bytes. quads must be positive.
+func bytes2x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+
+// bytes2x64VNNI512 adds 2 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// Strides are in bytes. quads must be positive.
+func bytes2x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+
+// bytes3x16VNNI512 adds 3 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// Strides are in bytes. quads must be positive.
+func bytes3x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+
+// bytes3x32VNNI512 adds 3 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// Strides are in bytes. quads must be positive.
+func bytes3x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+
+// bytes3x64VNNI512 adds 3 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// Strides are in bytes. quads must be positive.
+func bytes3x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+
+// bytes4x16VNNI512 adds 4 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// Strides are in bytes. quads must be positive.
+func bytes4x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+
+// bytes4x32VNNI512 adds 4 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// Strides are in bytes. quads must be positive.
+func bytes4x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+
+// bytes4x64VNNI512 adds 4 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
+// Strides are in bytes. quads must be positive.
+func bytes4x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // maxBitsAsm is maxBits of 32·blocks elements. blocks must be positive.
 func maxBitsAsm(blocks int, x *float32) uint32

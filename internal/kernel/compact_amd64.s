@@ -753,8 +753,752 @@ loop:
 	RET
 
 // func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
+// Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·bytes1x16VNNI(SB), NOSPLIT, $0-96
+	MOVQ         quads+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+40(FP), DX
+	MOVQ         quadStride+56(FP), BX
+	MOVQ         c+72(FP), SI
+	PREFETCHT0   (SI)
+	MOVQ         start+24(FP), SI
+	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (SI), Y1
+
+loop:
+	VPBROADCASTD (CX), Y2
+	PREFETCHT0   2048(DX)
+	VMOVDQU      (DX), Y3
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x65; BYTE $0x50; BYTE $0xc2; // VPDPBUSD Y2, Y3, Y0
+	VMOVDQU      32(DX), Y3
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x65; BYTE $0x50; BYTE $0xca; // VPDPBUSD Y2, Y3, Y1
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
+	MOVQ         scales+32(FP), SI
+	VBROADCASTSS (SI), Y2
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMULPS       Y2, Y0, Y0
+	VMOVUPS      (BX), Y3
+	VMASKMOVPS   (CX), Y3, Y4
+	VADDPS       Y4, Y0, Y0
+	VMASKMOVPS   Y0, Y3, (CX)
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      32(BX), Y3
+	VMASKMOVPS   32(CX), Y3, Y4
+	VADDPS       Y4, Y1, Y1
+	VMASKMOVPS   Y1, Y3, 32(CX)
+	ADDQ         DX, CX
+	VZEROUPPER
+	RET
+
+// func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·bytes1x32VNNI(SB), NOSPLIT, $0-96
+	MOVQ         quads+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+40(FP), DX
+	MOVQ         quadStride+56(FP), BX
+	MOVQ         c+72(FP), SI
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	MOVQ         start+24(FP), SI
+	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (SI), Y2
+	VPBROADCASTD (SI), Y3
+
+loop:
+	VPBROADCASTD (CX), Y4
+	PREFETCHT0   2048(DX)
+	VMOVDQU      (DX), Y5
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x55; BYTE $0x50; BYTE $0xc4; // VPDPBUSD Y4, Y5, Y0
+	VMOVDQU      32(DX), Y5
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x55; BYTE $0x50; BYTE $0xcc; // VPDPBUSD Y4, Y5, Y1
+	PREFETCHT0   2112(DX)
+	VMOVDQU      64(DX), Y5
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x55; BYTE $0x50; BYTE $0xd4; // VPDPBUSD Y4, Y5, Y2
+	VMOVDQU      96(DX), Y5
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x55; BYTE $0x50; BYTE $0xdc; // VPDPBUSD Y4, Y5, Y3
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
+	MOVQ         scales+32(FP), SI
+	VBROADCASTSS (SI), Y4
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMULPS       Y4, Y0, Y0
+	VADDPS       (CX), Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMULPS       Y4, Y1, Y1
+	VADDPS       32(CX), Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       64(AX), Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VMOVUPS      (BX), Y0
+	VMASKMOVPS   64(CX), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, 64(CX)
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       96(AX), Y3, Y3
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      32(BX), Y0
+	VMASKMOVPS   96(CX), Y0, Y1
+	VADDPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, 96(CX)
+	ADDQ         DX, CX
+	VZEROUPPER
+	RET
+
+// func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·bytes1x64VNNI(SB), NOSPLIT, $0-96
+	MOVQ         quads+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         b+40(FP), DX
+	MOVQ         quadStride+56(FP), BX
+	MOVQ         c+72(FP), SI
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
+	MOVQ         start+24(FP), SI
+	VPBROADCASTD (SI), Y0
+	VPBROADCASTD (SI), Y1
+	VPBROADCASTD (SI), Y2
+	VPBROADCASTD (SI), Y3
+	VPBROADCASTD (SI), Y4
+	VPBROADCASTD (SI), Y5
+	VPBROADCASTD (SI), Y6
+	VPBROADCASTD (SI), Y7
+
+loop:
+	VPBROADCASTD (CX), Y8
+	PREFETCHT0   2048(DX)
+	VMOVDQU      (DX), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xc0; // VPDPBUSD Y8, Y9, Y0
+	VMOVDQU      32(DX), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xc8; // VPDPBUSD Y8, Y9, Y1
+	PREFETCHT0   2112(DX)
+	VMOVDQU      64(DX), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xd0; // VPDPBUSD Y8, Y9, Y2
+	VMOVDQU      96(DX), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xd8; // VPDPBUSD Y8, Y9, Y3
+	PREFETCHT0   2176(DX)
+	VMOVDQU      128(DX), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xe0; // VPDPBUSD Y8, Y9, Y4
+	VMOVDQU      160(DX), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xe8; // VPDPBUSD Y8, Y9, Y5
+	PREFETCHT0   2240(DX)
+	VMOVDQU      192(DX), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xf0; // VPDPBUSD Y8, Y9, Y6
+	VMOVDQU      224(DX), Y9
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xf8; // VPDPBUSD Y8, Y9, Y7
+	ADDQ         $0x04, CX
+	ADDQ         BX, DX
+	DECQ         AX
+	JNZ          loop
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
+	MOVQ         scales+32(FP), SI
+	VBROADCASTSS (SI), Y8
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VADDPS       (CX), Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VADDPS       32(CX), Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       64(AX), Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VADDPS       64(CX), Y2, Y2
+	VMOVUPS      Y2, 64(CX)
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       96(AX), Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VADDPS       96(CX), Y3, Y3
+	VMOVUPS      Y3, 96(CX)
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       128(AX), Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VADDPS       128(CX), Y4, Y4
+	VMOVUPS      Y4, 128(CX)
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       160(AX), Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VADDPS       160(CX), Y5, Y5
+	VMOVUPS      Y5, 160(CX)
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       192(AX), Y6, Y6
+	VMULPS       Y8, Y6, Y6
+	VMOVUPS      (BX), Y0
+	VMASKMOVPS   192(CX), Y0, Y1
+	VADDPS       Y1, Y6, Y6
+	VMASKMOVPS   Y6, Y0, 192(CX)
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       224(AX), Y7, Y7
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      32(BX), Y0
+	VMASKMOVPS   224(CX), Y0, Y1
+	VADDPS       Y1, Y7, Y7
+	VMASKMOVPS   Y7, Y0, 224(CX)
+	ADDQ         DX, CX
+	VZEROUPPER
+	RET
+
+// func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·bytes2x16VNNI(SB), NOSPLIT, $0-96
+	MOVQ         quads+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         lda+16(FP), DX
+	MOVQ         b+40(FP), BX
+	MOVQ         quadStride+56(FP), SI
+	MOVQ         ahead+48(FP), DI
+	MOVQ         c+72(FP), R8
+	PREFETCHT0   (R8)
+	MOVQ         start+24(FP), R8
+	VPBROADCASTD (R8), Y0
+	VPBROADCASTD (R8), Y1
+	VPBROADCASTD 4(R8), Y2
+	VPBROADCASTD 4(R8), Y3
+
+loop:
+	PREFETCHT1   (DI)
+	VMOVDQU      (BX), Y5
+	VMOVDQU      32(BX), Y6
+	VPBROADCASTD (CX), Y4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x55; BYTE $0x50; BYTE $0xc4; // VPDPBUSD Y4, Y5, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xcc; // VPDPBUSD Y4, Y6, Y1
+	VPBROADCASTD (CX)(DX*1), Y4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x55; BYTE $0x50; BYTE $0xd4; // VPDPBUSD Y4, Y5, Y2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x4d; BYTE $0x50; BYTE $0xdc; // VPDPBUSD Y4, Y6, Y3
+	ADDQ         $0x04, CX
+	ADDQ         SI, BX
+	ADDQ         $0x00000040, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
+	MOVQ         scales+32(FP), SI
+	VBROADCASTSS (SI), Y4
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMULPS       Y4, Y0, Y0
+	VMOVUPS      (BX), Y5
+	VMASKMOVPS   (CX), Y5, Y6
+	VADDPS       Y6, Y0, Y0
+	VMASKMOVPS   Y0, Y5, (CX)
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMULPS       Y4, Y1, Y1
+	VMOVUPS      32(BX), Y5
+	VMASKMOVPS   32(CX), Y5, Y6
+	VADDPS       Y6, Y1, Y1
+	VMASKMOVPS   Y1, Y5, 32(CX)
+	ADDQ         DX, CX
+	VBROADCASTSS 4(SI), Y4
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (AX), Y2, Y2
+	VMULPS       Y4, Y2, Y2
+	VMOVUPS      (BX), Y5
+	VMASKMOVPS   (CX), Y5, Y6
+	VADDPS       Y6, Y2, Y2
+	VMASKMOVPS   Y2, Y5, (CX)
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(AX), Y3, Y3
+	VMULPS       Y4, Y3, Y3
+	VMOVUPS      32(BX), Y5
+	VMASKMOVPS   32(CX), Y5, Y6
+	VADDPS       Y6, Y3, Y3
+	VMASKMOVPS   Y3, Y5, 32(CX)
+	ADDQ         DX, CX
+	VZEROUPPER
+	RET
+
+// func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·bytes2x32VNNI(SB), NOSPLIT, $0-96
+	MOVQ         quads+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         lda+16(FP), DX
+	MOVQ         b+40(FP), BX
+	MOVQ         quadStride+56(FP), SI
+	MOVQ         ahead+48(FP), DI
+	MOVQ         c+72(FP), R8
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	MOVQ         start+24(FP), R8
+	VPBROADCASTD (R8), Y0
+	VPBROADCASTD (R8), Y1
+	VPBROADCASTD (R8), Y2
+	VPBROADCASTD (R8), Y3
+	VPBROADCASTD 4(R8), Y4
+	VPBROADCASTD 4(R8), Y5
+	VPBROADCASTD 4(R8), Y6
+	VPBROADCASTD 4(R8), Y7
+
+loop:
+	PREFETCHT1   (DI)
+	VMOVDQU      (BX), Y9
+	VMOVDQU      32(BX), Y10
+	VPBROADCASTD (CX), Y8
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xc0; // VPDPBUSD Y8, Y9, Y0
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc8; // VPDPBUSD Y8, Y10, Y1
+	VPBROADCASTD (CX)(DX*1), Y8
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xe0; // VPDPBUSD Y8, Y9, Y4
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe8; // VPDPBUSD Y8, Y10, Y5
+	PREFETCHT1   64(DI)
+	VMOVDQU      64(BX), Y9
+	VMOVDQU      96(BX), Y10
+	VPBROADCASTD (CX), Y8
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xd0; // VPDPBUSD Y8, Y9, Y2
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd8; // VPDPBUSD Y8, Y10, Y3
+	VPBROADCASTD (CX)(DX*1), Y8
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xf0; // VPDPBUSD Y8, Y9, Y6
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf8; // VPDPBUSD Y8, Y10, Y7
+	ADDQ         $0x04, CX
+	ADDQ         SI, BX
+	ADDQ         $0x00000080, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
+	MOVQ         scales+32(FP), SI
+	VBROADCASTSS (SI), Y8
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VADDPS       (CX), Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VADDPS       32(CX), Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       64(AX), Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      (BX), Y0
+	VMASKMOVPS   64(CX), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, 64(CX)
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       96(AX), Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VMOVUPS      32(BX), Y0
+	VMASKMOVPS   96(CX), Y0, Y1
+	VADDPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, 96(CX)
+	ADDQ         DX, CX
+	VBROADCASTSS 4(SI), Y8
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       (AX), Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VADDPS       (CX), Y4, Y4
+	VMOVUPS      Y4, (CX)
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       32(AX), Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VADDPS       32(CX), Y5, Y5
+	VMOVUPS      Y5, 32(CX)
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       64(AX), Y6, Y6
+	VMULPS       Y8, Y6, Y6
+	VMOVUPS      (BX), Y0
+	VMASKMOVPS   64(CX), Y0, Y1
+	VADDPS       Y1, Y6, Y6
+	VMASKMOVPS   Y6, Y0, 64(CX)
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       96(AX), Y7, Y7
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      32(BX), Y0
+	VMASKMOVPS   96(CX), Y0, Y1
+	VADDPS       Y1, Y7, Y7
+	VMASKMOVPS   Y7, Y0, 96(CX)
+	ADDQ         DX, CX
+	VZEROUPPER
+	RET
+
+// func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·bytes3x16VNNI(SB), NOSPLIT, $0-96
+	MOVQ         quads+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         lda+16(FP), DX
+	MOVQ         b+40(FP), BX
+	MOVQ         quadStride+56(FP), SI
+	MOVQ         ahead+48(FP), DI
+	MOVQ         c+72(FP), R8
+	PREFETCHT0   (R8)
+	MOVQ         start+24(FP), R8
+	VPBROADCASTD (R8), Y0
+	VPBROADCASTD (R8), Y1
+	VPBROADCASTD 4(R8), Y2
+	VPBROADCASTD 4(R8), Y3
+	VPBROADCASTD 8(R8), Y4
+	VPBROADCASTD 8(R8), Y5
+
+loop:
+	PREFETCHT1   (DI)
+	VMOVDQU      (BX), Y7
+	VMOVDQU      32(BX), Y8
+	VPBROADCASTD (CX), Y6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x45; BYTE $0x50; BYTE $0xc6; // VPDPBUSD Y6, Y7, Y0
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xce; // VPDPBUSD Y6, Y8, Y1
+	VPBROADCASTD (CX)(DX*1), Y6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x45; BYTE $0x50; BYTE $0xd6; // VPDPBUSD Y6, Y7, Y2
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xde; // VPDPBUSD Y6, Y8, Y3
+	VPBROADCASTD (CX)(DX*2), Y6
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x45; BYTE $0x50; BYTE $0xe6; // VPDPBUSD Y6, Y7, Y4
+	BYTE $0xc4; BYTE $0xe2; BYTE $0x3d; BYTE $0x50; BYTE $0xee; // VPDPBUSD Y6, Y8, Y5
+	ADDQ         $0x04, CX
+	ADDQ         SI, BX
+	ADDQ         $0x00000040, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
+	MOVQ         scales+32(FP), SI
+	VBROADCASTSS (SI), Y6
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMULPS       Y6, Y0, Y0
+	VMOVUPS      (BX), Y7
+	VMASKMOVPS   (CX), Y7, Y8
+	VADDPS       Y8, Y0, Y0
+	VMASKMOVPS   Y0, Y7, (CX)
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      32(BX), Y7
+	VMASKMOVPS   32(CX), Y7, Y8
+	VADDPS       Y8, Y1, Y1
+	VMASKMOVPS   Y1, Y7, 32(CX)
+	ADDQ         DX, CX
+	VBROADCASTSS 4(SI), Y6
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (AX), Y2, Y2
+	VMULPS       Y6, Y2, Y2
+	VMOVUPS      (BX), Y7
+	VMASKMOVPS   (CX), Y7, Y8
+	VADDPS       Y8, Y2, Y2
+	VMASKMOVPS   Y2, Y7, (CX)
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(AX), Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VMOVUPS      32(BX), Y7
+	VMASKMOVPS   32(CX), Y7, Y8
+	VADDPS       Y8, Y3, Y3
+	VMASKMOVPS   Y3, Y7, 32(CX)
+	ADDQ         DX, CX
+	VBROADCASTSS 8(SI), Y6
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       (AX), Y4, Y4
+	VMULPS       Y6, Y4, Y4
+	VMOVUPS      (BX), Y7
+	VMASKMOVPS   (CX), Y7, Y8
+	VADDPS       Y8, Y4, Y4
+	VMASKMOVPS   Y4, Y7, (CX)
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       32(AX), Y5, Y5
+	VMULPS       Y6, Y5, Y5
+	VMOVUPS      32(BX), Y7
+	VMASKMOVPS   32(CX), Y7, Y8
+	VADDPS       Y8, Y5, Y5
+	VMASKMOVPS   Y5, Y7, 32(CX)
+	ADDQ         DX, CX
+	VZEROUPPER
+	RET
+
+// func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·bytes3x32VNNI(SB), NOSPLIT, $0-96
+	MOVQ         quads+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         lda+16(FP), DX
+	MOVQ         b+40(FP), BX
+	MOVQ         quadStride+56(FP), SI
+	MOVQ         ahead+48(FP), DI
+	MOVQ         c+72(FP), R8
+	PREFETCHT0   (R8)
+	PREFETCHT0   64(R8)
+	MOVQ         start+24(FP), R8
+	VPBROADCASTD (R8), Y0
+	VPBROADCASTD (R8), Y1
+	VPBROADCASTD (R8), Y2
+	VPBROADCASTD (R8), Y3
+	VPBROADCASTD 4(R8), Y4
+	VPBROADCASTD 4(R8), Y5
+	VPBROADCASTD 4(R8), Y6
+	VPBROADCASTD 4(R8), Y7
+	VPBROADCASTD 8(R8), Y8
+	VPBROADCASTD 8(R8), Y9
+	VPBROADCASTD 8(R8), Y10
+	VPBROADCASTD 8(R8), Y11
+
+loop:
+	PREFETCHT1   (DI)
+	VMOVDQU      (BX), Y13
+	VMOVDQU      32(BX), Y14
+	VPBROADCASTD (CX), Y12
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xc4; // VPDPBUSD Y12, Y13, Y0
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xcc; // VPDPBUSD Y12, Y14, Y1
+	VPBROADCASTD (CX)(DX*1), Y12
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xe4; // VPDPBUSD Y12, Y13, Y4
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xec; // VPDPBUSD Y12, Y14, Y5
+	VPBROADCASTD (CX)(DX*2), Y12
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xc4; // VPDPBUSD Y12, Y13, Y8
+	BYTE $0xc4; BYTE $0x42; BYTE $0x0d; BYTE $0x50; BYTE $0xcc; // VPDPBUSD Y12, Y14, Y9
+	PREFETCHT1   64(DI)
+	VMOVDQU      64(BX), Y13
+	VMOVDQU      96(BX), Y14
+	VPBROADCASTD (CX), Y12
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xd4; // VPDPBUSD Y12, Y13, Y2
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xdc; // VPDPBUSD Y12, Y14, Y3
+	VPBROADCASTD (CX)(DX*1), Y12
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x15; BYTE $0x50; BYTE $0xf4; // VPDPBUSD Y12, Y13, Y6
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x0d; BYTE $0x50; BYTE $0xfc; // VPDPBUSD Y12, Y14, Y7
+	VPBROADCASTD (CX)(DX*2), Y12
+	BYTE $0xc4; BYTE $0x42; BYTE $0x15; BYTE $0x50; BYTE $0xd4; // VPDPBUSD Y12, Y13, Y10
+	BYTE $0xc4; BYTE $0x42; BYTE $0x0d; BYTE $0x50; BYTE $0xdc; // VPDPBUSD Y12, Y14, Y11
+	ADDQ         $0x04, CX
+	ADDQ         SI, BX
+	ADDQ         $0x00000080, DI
+	DECQ         AX
+	JNZ          loop
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
+	MOVQ         scales+32(FP), SI
+	VBROADCASTSS (SI), Y12
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMULPS       Y12, Y0, Y0
+	VADDPS       (CX), Y0, Y0
+	VMOVUPS      Y0, (CX)
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMULPS       Y12, Y1, Y1
+	VADDPS       32(CX), Y1, Y1
+	VMOVUPS      Y1, 32(CX)
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       64(AX), Y2, Y2
+	VMULPS       Y12, Y2, Y2
+	VMOVUPS      (BX), Y0
+	VMASKMOVPS   64(CX), Y0, Y1
+	VADDPS       Y1, Y2, Y2
+	VMASKMOVPS   Y2, Y0, 64(CX)
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       96(AX), Y3, Y3
+	VMULPS       Y12, Y3, Y3
+	VMOVUPS      32(BX), Y0
+	VMASKMOVPS   96(CX), Y0, Y1
+	VADDPS       Y1, Y3, Y3
+	VMASKMOVPS   Y3, Y0, 96(CX)
+	ADDQ         DX, CX
+	VBROADCASTSS 4(SI), Y12
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       (AX), Y4, Y4
+	VMULPS       Y12, Y4, Y4
+	VADDPS       (CX), Y4, Y4
+	VMOVUPS      Y4, (CX)
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       32(AX), Y5, Y5
+	VMULPS       Y12, Y5, Y5
+	VADDPS       32(CX), Y5, Y5
+	VMOVUPS      Y5, 32(CX)
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       64(AX), Y6, Y6
+	VMULPS       Y12, Y6, Y6
+	VMOVUPS      (BX), Y0
+	VMASKMOVPS   64(CX), Y0, Y1
+	VADDPS       Y1, Y6, Y6
+	VMASKMOVPS   Y6, Y0, 64(CX)
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       96(AX), Y7, Y7
+	VMULPS       Y12, Y7, Y7
+	VMOVUPS      32(BX), Y0
+	VMASKMOVPS   96(CX), Y0, Y1
+	VADDPS       Y1, Y7, Y7
+	VMASKMOVPS   Y7, Y0, 96(CX)
+	ADDQ         DX, CX
+	VBROADCASTSS 8(SI), Y12
+	VCVTDQ2PS    Y8, Y8
+	VMULPS       (AX), Y8, Y8
+	VMULPS       Y12, Y8, Y8
+	VADDPS       (CX), Y8, Y8
+	VMOVUPS      Y8, (CX)
+	VCVTDQ2PS    Y9, Y9
+	VMULPS       32(AX), Y9, Y9
+	VMULPS       Y12, Y9, Y9
+	VADDPS       32(CX), Y9, Y9
+	VMOVUPS      Y9, 32(CX)
+	VCVTDQ2PS    Y10, Y10
+	VMULPS       64(AX), Y10, Y10
+	VMULPS       Y12, Y10, Y10
+	VMOVUPS      (BX), Y0
+	VMASKMOVPS   64(CX), Y0, Y1
+	VADDPS       Y1, Y10, Y10
+	VMASKMOVPS   Y10, Y0, 64(CX)
+	VCVTDQ2PS    Y11, Y11
+	VMULPS       96(AX), Y11, Y11
+	VMULPS       Y12, Y11, Y11
+	VMOVUPS      32(BX), Y0
+	VMASKMOVPS   96(CX), Y0, Y1
+	VADDPS       Y1, Y11, Y11
+	VMASKMOVPS   Y11, Y0, 96(CX)
+	ADDQ         DX, CX
+	VZEROUPPER
+	RET
+
+// func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·bytes4x16VNNI(SB), NOSPLIT, $0-96
+	MOVQ         quads+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         lda+16(FP), DX
+	LEAQ         (DX)(DX*2), BX
+	MOVQ         b+40(FP), SI
+	MOVQ         quadStride+56(FP), DI
+	MOVQ         ahead+48(FP), R8
+	MOVQ         c+72(FP), R9
+	PREFETCHT0   (R9)
+	MOVQ         start+24(FP), R9
+	VPBROADCASTD (R9), Y0
+	VPBROADCASTD (R9), Y1
+	VPBROADCASTD 4(R9), Y2
+	VPBROADCASTD 4(R9), Y3
+	VPBROADCASTD 8(R9), Y4
+	VPBROADCASTD 8(R9), Y5
+	VPBROADCASTD 12(R9), Y6
+	VPBROADCASTD 12(R9), Y7
+
+loop:
+	PREFETCHT1   (R8)
+	VMOVDQU      (SI), Y9
+	VMOVDQU      32(SI), Y10
+	VPBROADCASTD (CX), Y8
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xc0; // VPDPBUSD Y8, Y9, Y0
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xc8; // VPDPBUSD Y8, Y10, Y1
+	VPBROADCASTD (CX)(DX*1), Y8
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xd0; // VPDPBUSD Y8, Y9, Y2
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xd8; // VPDPBUSD Y8, Y10, Y3
+	VPBROADCASTD (CX)(DX*2), Y8
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xe0; // VPDPBUSD Y8, Y9, Y4
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xe8; // VPDPBUSD Y8, Y10, Y5
+	VPBROADCASTD (CX)(BX*1), Y8
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x35; BYTE $0x50; BYTE $0xf0; // VPDPBUSD Y8, Y9, Y6
+	BYTE $0xc4; BYTE $0xc2; BYTE $0x2d; BYTE $0x50; BYTE $0xf8; // VPDPBUSD Y8, Y10, Y7
+	ADDQ         $0x04, CX
+	ADDQ         DI, SI
+	ADDQ         $0x00000040, R8
+	DECQ         AX
+	JNZ          loop
+	MOVQ         columnScales+64(FP), AX
+	MOVQ         c+72(FP), CX
+	MOVQ         ldc+80(FP), DX
+	MOVQ         mask+88(FP), BX
+	MOVQ         scales+32(FP), SI
+	VBROADCASTSS (SI), Y8
+	VCVTDQ2PS    Y0, Y0
+	VMULPS       (AX), Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VMOVUPS      (BX), Y9
+	VMASKMOVPS   (CX), Y9, Y10
+	VADDPS       Y10, Y0, Y0
+	VMASKMOVPS   Y0, Y9, (CX)
+	VCVTDQ2PS    Y1, Y1
+	VMULPS       32(AX), Y1, Y1
+	VMULPS       Y8, Y1, Y1
+	VMOVUPS      32(BX), Y9
+	VMASKMOVPS   32(CX), Y9, Y10
+	VADDPS       Y10, Y1, Y1
+	VMASKMOVPS   Y1, Y9, 32(CX)
+	ADDQ         DX, CX
+	VBROADCASTSS 4(SI), Y8
+	VCVTDQ2PS    Y2, Y2
+	VMULPS       (AX), Y2, Y2
+	VMULPS       Y8, Y2, Y2
+	VMOVUPS      (BX), Y9
+	VMASKMOVPS   (CX), Y9, Y10
+	VADDPS       Y10, Y2, Y2
+	VMASKMOVPS   Y2, Y9, (CX)
+	VCVTDQ2PS    Y3, Y3
+	VMULPS       32(AX), Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VMOVUPS      32(BX), Y9
+	VMASKMOVPS   32(CX), Y9, Y10
+	VADDPS       Y10, Y3, Y3
+	VMASKMOVPS   Y3, Y9, 32(CX)
+	ADDQ         DX, CX
+	VBROADCASTSS 8(SI), Y8
+	VCVTDQ2PS    Y4, Y4
+	VMULPS       (AX), Y4, Y4
+	VMULPS       Y8, Y4, Y4
+	VMOVUPS      (BX), Y9
+	VMASKMOVPS   (CX), Y9, Y10
+	VADDPS       Y10, Y4, Y4
+	VMASKMOVPS   Y4, Y9, (CX)
+	VCVTDQ2PS    Y5, Y5
+	VMULPS       32(AX), Y5, Y5
+	VMULPS       Y8, Y5, Y5
+	VMOVUPS      32(BX), Y9
+	VMASKMOVPS   32(CX), Y9, Y10
+	VADDPS       Y10, Y5, Y5
+	VMASKMOVPS   Y5, Y9, 32(CX)
+	ADDQ         DX, CX
+	VBROADCASTSS 12(SI), Y8
+	VCVTDQ2PS    Y6, Y6
+	VMULPS       (AX), Y6, Y6
+	VMULPS       Y8, Y6, Y6
+	VMOVUPS      (BX), Y9
+	VMASKMOVPS   (CX), Y9, Y10
+	VADDPS       Y10, Y6, Y6
+	VMASKMOVPS   Y6, Y9, (CX)
+	VCVTDQ2PS    Y7, Y7
+	VMULPS       32(AX), Y7, Y7
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      32(BX), Y9
+	VMASKMOVPS   32(CX), Y9, Y10
+	VADDPS       Y10, Y7, Y7
+	VMASKMOVPS   Y7, Y9, 32(CX)
+	ADDQ         DX, CX
+	VZEROUPPER
+	RET
+
+// func bytes1x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
+TEXT ·bytes1x16VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
@@ -789,9 +1533,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes1x32VNNI(SB), NOSPLIT, $0-96
+TEXT ·bytes1x32VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
@@ -836,9 +1580,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes1x64VNNI(SB), NOSPLIT, $0-96
+TEXT ·bytes1x64VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
@@ -903,9 +1647,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes2x16VNNI(SB), NOSPLIT, $0-96
+TEXT ·bytes2x16VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
@@ -952,9 +1696,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes2x32VNNI(SB), NOSPLIT, $0-96
+TEXT ·bytes2x32VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
@@ -1018,9 +1762,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes2x64VNNI(SB), NOSPLIT, $0-96
+TEXT ·bytes2x64VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
@@ -1118,9 +1862,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes3x16VNNI(SB), NOSPLIT, $0-96
+TEXT ·bytes3x16VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
@@ -1176,9 +1920,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes3x32VNNI(SB), NOSPLIT, $0-96
+TEXT ·bytes3x32VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
@@ -1258,9 +2002,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes3x64VNNI(SB), NOSPLIT, $0-96
+TEXT ·bytes3x64VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
@@ -1388,9 +2132,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes4x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes4x16VNNI(SB), NOSPLIT, $0-96
+TEXT ·bytes4x16VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
@@ -1456,9 +2200,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes4x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes4x32VNNI(SB), NOSPLIT, $0-96
+TEXT ·bytes4x32VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
@@ -1555,9 +2299,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes4x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
-TEXT ·bytes4x64VNNI(SB), NOSPLIT, $0-96
+TEXT ·bytes4x64VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX

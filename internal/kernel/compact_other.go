@@ -52,10 +52,6 @@ func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b
 	panic(noAssembly)
 }
 
-func bytes2x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
-	panic(noAssembly)
-}
-
 func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
@@ -64,19 +60,55 @@ func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b
 	panic(noAssembly)
 }
 
-func bytes3x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
-	panic(noAssembly)
-}
-
 func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes4x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes4x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+	panic(noAssembly)
+}
+
+func bytes1x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+	panic(noAssembly)
+}
+
+func bytes2x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+	panic(noAssembly)
+}
+
+func bytes2x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+	panic(noAssembly)
+}
+
+func bytes2x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+	panic(noAssembly)
+}
+
+func bytes3x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+	panic(noAssembly)
+}
+
+func bytes3x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+	panic(noAssembly)
+}
+
+func bytes3x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+	panic(noAssembly)
+}
+
+func bytes4x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+	panic(noAssembly)
+}
+
+func bytes4x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+	panic(noAssembly)
+}
+
+func bytes4x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 

@@ -8,9 +8,9 @@
 // dimension (ld) that counts elements from one row to the next. A routine is
 // single-threaded unless it takes a *parallel.Pool, where nil means one thread.
 //
-// Five paths exist: plain Go; AVX2 with FMA; AVX-512, which has larger tiles for
-// products, and elementwise routines that begin as the AVX2 ones and go on in
-// wider registers; AMX, which is AVX-512 with matrix units for the products of
+// Six paths exist: plain Go; AVX2 with FMA; AVX-VNNI, which is AVX2 with an
+// instruction for products of bytes; AVX-512, which has larger tiles for products, and
+// elementwise routines that begin as the AVX2 ones and go on in wider registers; AMX, which is AVX-512 with matrix units for the products of
 // bfloat16 in training; and NEON, whose routines the generator translates from the
 // AVX2 ones, two registers for one. [setPath] holds the choice, made once at start by
 // package cpu.
@@ -82,7 +82,7 @@
 // rounded weights. With Int8 the left rows are rounded too, each by itself; sums
 // of bytes are exact in 32 bits (no instruction that saturates can), and three
 // roundings in a fixed order end an element, so that its bits are the same on
-// every path. These routines are for amd64, with VNNI where AVX-512 has it;
+// every path. These routines are for amd64, with VNNI where AVX2 or AVX-512 has it;
 // elsewhere their plain Go bodies run.
 //
 // Elementwise functions give an element the same bits wherever it lies in a

@@ -83,18 +83,26 @@ var (
 		{1, 4, [tileRows]byteTile{bytes1x16, bytes2x16, bytes3x16, bytes4x16}},
 	}
 	byteTilesVNNI = []tileGroup[byteTile]{
-		{4, 4, [tileRows]byteTile{bytes1x64VNNI, bytes2x64VNNI, bytes3x64VNNI, bytes4x64VNNI}},
-		{2, 4, [tileRows]byteTile{bytes1x32VNNI, bytes2x32VNNI, bytes3x32VNNI, bytes4x32VNNI}},
+		{4, 1, [tileRows]byteTile{bytes1x64VNNI}},
+		{2, 3, [tileRows]byteTile{bytes1x32VNNI, bytes2x32VNNI, bytes3x32VNNI}},
 		{1, 4, [tileRows]byteTile{bytes1x16VNNI, bytes2x16VNNI, bytes3x16VNNI, bytes4x16VNNI}},
+	}
+	byteTilesVNNI512 = []tileGroup[byteTile]{
+		{4, 4, [tileRows]byteTile{bytes1x64VNNI512, bytes2x64VNNI512, bytes3x64VNNI512, bytes4x64VNNI512}},
+		{2, 4, [tileRows]byteTile{bytes1x32VNNI512, bytes2x32VNNI512, bytes3x32VNNI512, bytes4x32VNNI512}},
+		{1, 4, [tileRows]byteTile{bytes1x16VNNI512, bytes2x16VNNI512, bytes3x16VNNI512, bytes4x16VNNI512}},
 	}
 )
 
 // byteTiles are the microkernels that take bytes with this base.
 func (b *Packed) byteTiles() []tileGroup[byteTile] {
-	if b.base != 0 {
-		return byteTilesVNNI
+	switch {
+	case b.base == 0:
+		return byteTilesAVX2
+	case useAVX512:
+		return byteTilesVNNI512
 	}
-	return byteTilesAVX2
+	return byteTilesVNNI
 }
 
 // bytesGeneric adds one panel of products. c begins at its first column.

@@ -21,7 +21,7 @@ func TestRequired(t *testing.T) {
 	}
 }
 
-var backends = []string{"generic", "avx2", "avx512", "amx", "neon"}
+var backends = []string{"generic", "avx2", "avxvnni", "avx512", "amx", "neon"}
 
 // eachBackend runs a test body with every implementation this machine has.
 func eachBackend(t *testing.T, body func(t *testing.T)) {

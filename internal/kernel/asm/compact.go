@@ -13,9 +13,12 @@ func compact() {
 	for _, s := range [][2]int{{1, 1}, {1, 2}, {1, 4}, {2, 1}, {2, 2}, {3, 1}, {4, 1}} {
 		bytesTile(s[0], s[1])
 	}
+	for _, s := range [][2]int{{1, 1}, {1, 2}, {1, 4}, {2, 1}, {2, 2}, {3, 1}, {3, 2}, {4, 1}} {
+		bytesTileVNNI(s[0], s[1])
+	}
 	for rows := 1; rows <= 4; rows++ {
 		for _, panels := range []int{1, 2, 4} {
-			bytesTileVNNI(rows, panels)
+			bytesTileVNNI512(rows, panels)
 		}
 	}
 	maxBits()
@@ -157,17 +160,46 @@ func bytesTile(rows, panels int) {
 	ones := YMM()
 	VMOVUPS(bits(0x00010001), ones)
 	x, size, product := YMM(), YMM(), YMM()
-	Label("loop")
-	add := func(w vec, to vec) {
+	o.quadLoop(acc, func(r int) {
+		VPBROADCASTD(o.element(r), x)
+		VPABSB(x, size)
+	}, func(w, to vec) {
 		VPSIGNB(x, w, product)
 		VPMADDUBSW(product, size, product)
 		VPMADDWD(ones, product, product)
 		VPADDD(product, to, to)
+	})
+	o.storeBytes(acc, x, size, product)
+}
+
+// bytesTileVNNI does the same with AVX-VNNI: see bytesTileVNNI512.
+func bytesTileVNNI(rows, panels int) {
+	o := newCompactOperands(fmt.Sprintf("bytes%dx%dVNNI", rows, panels*16), "with AVX-VNNI; sums begin at start", rows, panels)
+	start := Load(Param("start"), GP64())
+	var acc []vec
+	for r := range rows {
+		for range panels * 2 {
+			sum := YMM()
+			VPBROADCASTD(Mem{Base: start, Disp: 4 * r}, sum)
+			acc = append(acc, sum)
+		}
 	}
-	if rows == 1 {
+	x := YMM()
+	o.quadLoop(acc, func(r int) {
+		VPBROADCASTD(o.element(r), x)
+	}, func(w, to vec) {
+		VFNMADD231PS(x, w, to) // stands for VPDPBUSD: see unknown
+	})
+	o.storeBytes(acc, x, YMM(), YMM())
+}
+
+// quadLoop takes all quads with AVX2's registers: row says which row of A is next, add
+// multiplies it with half a panel.
+func (o *compactOperands) quadLoop(acc []vec, row func(r int), add func(w, to vec)) {
+	Label("loop")
+	if o.rows == 1 {
 		w := YMM()
-		VPBROADCASTD(o.element(0), x)
-		VPABSB(x, size)
+		row(0)
 		for i, to := range acc {
 			if i%2 == 0 {
 				o.fetchAhead(i / 2)
@@ -176,32 +208,34 @@ func bytesTile(rows, panels int) {
 			add(w, to)
 		}
 	} else {
-		for p := range panels {
+		for p := range o.panels {
 			lo, hi := YMM(), YMM()
 			o.fetchAhead(p)
 			VMOVDQU(o.bytes(p, 0), lo)
 			VMOVDQU(o.bytes(p, lanes*4), hi)
-			for r := range rows {
-				VPBROADCASTD(o.element(r), x)
-				VPABSB(x, size)
-				add(lo, acc[(r*panels+p)*2])
-				add(hi, acc[(r*panels+p)*2+1])
+			for r := range o.rows {
+				row(r)
+				add(lo, acc[(r*o.panels+p)*2])
+				add(hi, acc[(r*o.panels+p)*2+1])
 			}
 		}
 	}
 	o.next()
+}
+
+// storeBytes scales the sums and adds them to C.
+func (o *compactOperands) storeBytes(acc []vec, scale, selected, old vec) {
 	o.loadResult()
 	mask, scales := Load(Param("mask"), GP64()), Load(Param("scales"), GP64())
-	scale, selected, old := x, size, product
-	for r := range rows {
+	for r := range o.rows {
 		VBROADCASTSS(Mem{Base: scales, Disp: 4 * r}, scale)
-		for i := range panels * 2 {
-			sum, offset := acc[r*panels*2+i], i*lanes*4
+		for i := range o.panels * 2 {
+			sum, offset := acc[r*o.panels*2+i], i*lanes*4
 			VCVTDQ2PS(sum, sum)
 			VMULPS(Mem{Base: o.columnScales, Disp: offset}, sum, sum)
 			VMULPS(scale, sum, sum)
 			to := Mem{Base: o.c, Disp: offset}
-			if i/2 < panels-1 {
+			if i/2 < o.panels-1 {
 				VADDPS(to, sum, sum)
 				VMOVUPS(sum, to)
 				continue
@@ -223,10 +257,10 @@ func zeros() vec {
 	return x
 }
 
-// bytesTileVNNI does the same with VPDPBUSD, which does not saturate. B holds
+// bytesTileVNNI512 does the same with VPDPBUSD, which does not saturate. B holds
 // b+128, so sums begin at −128·Σa.
-func bytesTileVNNI(rows, panels int) {
-	o := newCompactOperands(fmt.Sprintf("bytes%dx%dVNNI", rows, panels*16), "with AVX-512 VNNI; sums begin at start", rows, panels)
+func bytesTileVNNI512(rows, panels int) {
+	o := newCompactOperands(fmt.Sprintf("bytes%dx%dVNNI512", rows, panels*16), "with AVX-512 VNNI; sums begin at start", rows, panels)
 	var acc, weights []reg.VecVirtual
 	start := Load(Param("start"), GP64())
 	for r := range rows {

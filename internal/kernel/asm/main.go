@@ -13,7 +13,7 @@ package main
 //go:generate go run . -routines compact -out ../compact_amd64.s -stubs ../compact_amd64.go -pkg kernel
 //go:generate go run . -routines vector512 -out ../vector512_amd64.s -stubs ../vector512_amd64.go -pkg kernel
 //go:generate go run . -routines pairs -out ../gemmpairs_amd64.s -stubs ../gemmpairs_amd64.go -pkg kernel
-//go:generate go run . -routines named
+//go:generate go run . -routines unknown
 //go:generate go run . -routines neon
 //go:generate go run . -routines stubs
 
@@ -26,7 +26,7 @@ import (
 )
 
 func main() {
-	routines := flag.String("routines", "", "what to write: gemm, gemm512, pairs, named, vector, vector512, compact, neon or stubs")
+	routines := flag.String("routines", "", "what to write: gemm, gemm512, pairs, unknown, vector, vector512, compact, neon or stubs")
 	flag.Parse()
 	switch *routines {
 	case "gemm":
@@ -42,8 +42,9 @@ func main() {
 		ConstraintExpr("amd64,!purego")
 		pairs()
 		Generate()
-	case "named":
-		check(encodePairs("../gemmpairs_amd64.s"))
+	case "unknown":
+		check(encode("../compact_amd64.s"))
+		check(encode("../gemmpairs_amd64.s"))
 	case "vector", "vector512":
 		wide = *routines == "vector512"
 		ConstraintExpr("amd64,!purego")

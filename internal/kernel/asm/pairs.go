@@ -1,10 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"os"
-	"regexp"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -13,15 +9,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The tiles of pairs are those of gemm512, each step two k of bfloat16 in a
-// word. Go's assembler knows neither of the two instructions that they need, nor
-// does avo: both stand in the file as another one with the same operands at
-// first, and encodePairs then puts the bytes in their place.
-var pairInstructions = map[string]evex{
-	"VFMADD231PS":  {"VDPBF16PS", 2, 0x52},
-	"VFNMADD231PS": {"VCVTNE2PS2BF16", 3, 0x72},
-}
-
+// The tiles of pairs are those of gemm512, each step two k of bfloat16 in a word. For
+// what stands for their two instructions see unknown.
 func pairs() {
 	for rows := 1; rows <= wideHighest; rows++ {
 		wideTile("pair", rows, 2)
@@ -160,48 +149,3 @@ var interleaved = sync.OnceValue(func() Mem {
 	}
 	return m
 })
-
-// evex is an instruction on three Z registers: its mandatory prefix (2 for F3, 3
-// for F2) and its opcode in map 0F38.
-type evex struct {
-	name   string
-	prefix int
-	opcode int
-}
-
-// encode gives the bytes of d = d op (a, b), in Go's order b, a, d.
-func (e evex) encode(b, a, d int) string {
-	inverted := func(n, bit, to int) int { return (^n >> bit & 1) << to }
-	bytes := []int{
-		0x62,
-		inverted(d, 3, 7) | inverted(b, 4, 6) | inverted(b, 3, 5) | inverted(d, 4, 4) | 2,
-		(^a&15)<<3 | 4 | e.prefix,
-		2<<5 | inverted(a, 4, 3),
-		e.opcode,
-		3<<6 | d&7<<3 | b&7,
-	}
-	var text strings.Builder
-	for _, x := range bytes {
-		fmt.Fprintf(&text, "BYTE $0x%02x; ", x)
-	}
-	return fmt.Sprintf("%s// %s Z%d, Z%d, Z%d", text.String(), e.name, b, a, d)
-}
-
-var threeRegisters = regexp.MustCompile(`(?m)^\t(VFMADD231PS|VFNMADD231PS)\s+Z(\d+), Z(\d+), Z(\d+)$`)
-
-// encodePairs puts the two instructions into the file that avo wrote.
-func encodePairs(path string) error {
-	source, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	source = threeRegisters.ReplaceAllFunc(source, func(line []byte) []byte {
-		m := threeRegisters.FindSubmatch(line)
-		var r [3]int
-		for i := range r {
-			r[i], _ = strconv.Atoi(string(m[2+i]))
-		}
-		return []byte("\t" + pairInstructions[string(m[1])].encode(r[0], r[1], r[2]))
-	})
-	return os.WriteFile(path, source, 0o644)
-}
