@@ -6,111 +6,111 @@ package kernel
 
 // bytes1x16 adds 1 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX2; start is not used.
 // Strides are in bytes. quads must be positive.
-func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes1x32 adds 1 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX2; start is not used.
 // Strides are in bytes. quads must be positive.
-func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes1x64 adds 1 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX2; start is not used.
 // Strides are in bytes. quads must be positive.
-func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes2x16 adds 2 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX2; start is not used.
 // Strides are in bytes. quads must be positive.
-func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes2x32 adds 2 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX2; start is not used.
 // Strides are in bytes. quads must be positive.
-func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes3x16 adds 3 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX2; start is not used.
 // Strides are in bytes. quads must be positive.
-func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes4x16 adds 4 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX2; start is not used.
 // Strides are in bytes. quads must be positive.
-func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes1x16VNNI adds 1 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes1x32VNNI adds 1 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes1x64VNNI adds 1 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes2x16VNNI adds 2 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes2x32VNNI adds 2 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes3x16VNNI adds 3 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes3x32VNNI adds 3 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes4x16VNNI adds 4 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes1x16VNNI512 adds 1 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes1x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes1x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes1x32VNNI512 adds 1 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes1x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes1x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes1x64VNNI512 adds 1 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes1x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes1x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes2x16VNNI512 adds 2 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes2x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes2x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes2x32VNNI512 adds 2 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes2x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes2x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes2x64VNNI512 adds 2 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes2x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes2x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes3x16VNNI512 adds 3 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes3x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes3x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes3x32VNNI512 adds 3 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes3x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes3x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes3x64VNNI512 adds 3 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes3x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes3x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes4x16VNNI512 adds 4 rows and 1 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes4x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes4x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes4x32VNNI512 adds 4 rows and 2 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes4x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes4x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // bytes4x64VNNI512 adds 4 rows and 4 panels of byte products to C, of the last panel the columns that mask selects, with AVX-512 VNNI; sums begin at start.
 // Strides are in bytes. quads must be positive.
-func bytes4x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+func bytes4x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 
 // maxBitsAsm is maxBits of 32·blocks elements. blocks must be positive.
 func maxBitsAsm(blocks int, x *float32) uint32
@@ -119,43 +119,46 @@ func maxBitsAsm(blocks int, x *float32) uint32
 func roundBytesAsm(blocks int, x *float32, factor float32, q *int8) int32
 
 // half1x64 continues 1 rows of 4 whole panels of bfloat16. Strides are in bytes, k must be positive.
-func half1x64(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+func half1x64(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 
 // half1x32 continues 1 rows of 2 whole panels of bfloat16. Strides are in bytes, k must be positive.
-func half1x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+func half1x32(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 
 // half2x32 continues 2 rows of 2 whole panels of bfloat16. Strides are in bytes, k must be positive.
-func half2x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+func half2x32(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
+
+// half3x32 continues 3 rows of 2 whole panels of bfloat16. Strides are in bytes, k must be positive.
+func half3x32(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 
 // half1x16 continues 1 rows of 1 whole panels of bfloat16. Strides are in bytes, k must be positive.
-func half1x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+func half1x16(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 
 // half2x16 continues 2 rows of 1 whole panels of bfloat16. Strides are in bytes, k must be positive.
-func half2x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+func half2x16(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 
 // half3x16 continues 3 rows of 1 whole panels of bfloat16. Strides are in bytes, k must be positive.
-func half3x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+func half3x16(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 
 // half4x16 continues 4 rows of 1 whole panels of bfloat16. Strides are in bytes, k must be positive.
-func half4x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+func half4x16(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 
 // half1x128Wide continues 1 rows of 8 whole panels of bfloat16. Strides are in bytes, k must be positive.
-func half1x128Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+func half1x128Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 
 // half1x64Wide continues 1 rows of 4 whole panels of bfloat16. Strides are in bytes, k must be positive.
-func half1x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+func half1x64Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 
 // half2x64Wide continues 2 rows of 4 whole panels of bfloat16. Strides are in bytes, k must be positive.
-func half2x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+func half2x64Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 
 // half3x64Wide continues 3 rows of 4 whole panels of bfloat16. Strides are in bytes, k must be positive.
-func half3x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+func half3x64Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 
 // half4x64Wide continues 4 rows of 4 whole panels of bfloat16. Strides are in bytes, k must be positive.
-func half4x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+func half4x64Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 
 // widenHalfAsm widens 16·blocks elements from bfloat16. blocks must be positive.
 func widenHalfAsm(blocks int, src *uint16, dst *float32)
 
-// widenPanelAsm writes the two steps of each row of 16 words. words must be positive.
-func widenPanelAsm(words int, src *uint16, dst *float32)
+// widenPanelAsm writes the two steps of each line of 16 words. words must be positive.
+func widenPanelAsm(words int, src *uint16, lineStride int, dst *float32)

@@ -4,13 +4,13 @@
 
 #include "textflag.h"
 
-// func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes1x16(SB), NOSPLIT, $0-96
 	MOVQ       quads+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+40(FP), DX
-	MOVQ       quadStride+56(FP), BX
+	MOVQ       lineStride+56(FP), BX
 	MOVQ       c+72(FP), SI
 	PREFETCHT0 (SI)
 	VPXOR      Y0, Y0, Y0
@@ -69,13 +69,13 @@ DATA const00010001<>+24(SB)/4, $0x00010001
 DATA const00010001<>+28(SB)/4, $0x00010001
 GLOBL const00010001<>(SB), RODATA|NOPTR, $32
 
-// func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes1x32(SB), NOSPLIT, $0-96
 	MOVQ       quads+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+40(FP), DX
-	MOVQ       quadStride+56(FP), BX
+	MOVQ       lineStride+56(FP), BX
 	MOVQ       c+72(FP), SI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -148,13 +148,13 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes1x64(SB), NOSPLIT, $0-96
 	MOVQ       quads+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       b+40(FP), DX
-	MOVQ       quadStride+56(FP), BX
+	MOVQ       lineStride+56(FP), BX
 	MOVQ       c+72(FP), SI
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
@@ -275,14 +275,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes2x16(SB), NOSPLIT, $0-96
 	MOVQ       quads+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+40(FP), BX
-	MOVQ       quadStride+56(FP), SI
+	MOVQ       lineStride+56(FP), SI
 	MOVQ       ahead+48(FP), DI
 	MOVQ       c+72(FP), R8
 	PREFETCHT0 (R8)
@@ -361,14 +361,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes2x32(SB), NOSPLIT, $0-96
 	MOVQ       quads+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+40(FP), BX
-	MOVQ       quadStride+56(FP), SI
+	MOVQ       lineStride+56(FP), SI
 	MOVQ       ahead+48(FP), DI
 	MOVQ       c+72(FP), R8
 	PREFETCHT0 (R8)
@@ -495,14 +495,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes3x16(SB), NOSPLIT, $0-96
 	MOVQ       quads+0(FP), AX
 	MOVQ       a+8(FP), CX
 	MOVQ       lda+16(FP), DX
 	MOVQ       b+40(FP), BX
-	MOVQ       quadStride+56(FP), SI
+	MOVQ       lineStride+56(FP), SI
 	MOVQ       ahead+48(FP), DI
 	MOVQ       c+72(FP), R8
 	PREFETCHT0 (R8)
@@ -609,7 +609,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, MMX+
 TEXT ·bytes4x16(SB), NOSPLIT, $0-96
 	MOVQ       quads+0(FP), AX
@@ -617,7 +617,7 @@ TEXT ·bytes4x16(SB), NOSPLIT, $0-96
 	MOVQ       lda+16(FP), DX
 	LEAQ       (DX)(DX*2), BX
 	MOVQ       b+40(FP), SI
-	MOVQ       quadStride+56(FP), DI
+	MOVQ       lineStride+56(FP), DI
 	MOVQ       ahead+48(FP), R8
 	MOVQ       c+72(FP), R9
 	PREFETCHT0 (R9)
@@ -752,13 +752,13 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·bytes1x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
-	MOVQ         quadStride+56(FP), BX
+	MOVQ         lineStride+56(FP), BX
 	MOVQ         c+72(FP), SI
 	PREFETCHT0   (SI)
 	MOVQ         start+24(FP), SI
@@ -800,13 +800,13 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·bytes1x32VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
-	MOVQ         quadStride+56(FP), BX
+	MOVQ         lineStride+56(FP), BX
 	MOVQ         c+72(FP), SI
 	PREFETCHT0   (SI)
 	PREFETCHT0   64(SI)
@@ -866,13 +866,13 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·bytes1x64VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
-	MOVQ         quadStride+56(FP), BX
+	MOVQ         lineStride+56(FP), BX
 	MOVQ         c+72(FP), SI
 	PREFETCHT0   (SI)
 	PREFETCHT0   64(SI)
@@ -968,14 +968,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·bytes2x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+56(FP), SI
+	MOVQ         lineStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
 	MOVQ         c+72(FP), R8
 	PREFETCHT0   (R8)
@@ -1040,14 +1040,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·bytes2x32VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+56(FP), SI
+	MOVQ         lineStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
 	MOVQ         c+72(FP), R8
 	PREFETCHT0   (R8)
@@ -1146,14 +1146,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·bytes3x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+56(FP), SI
+	MOVQ         lineStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
 	MOVQ         c+72(FP), R8
 	PREFETCHT0   (R8)
@@ -1239,14 +1239,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·bytes3x32VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+56(FP), SI
+	MOVQ         lineStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
 	MOVQ         c+72(FP), R8
 	PREFETCHT0   (R8)
@@ -1381,7 +1381,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·bytes4x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
@@ -1389,7 +1389,7 @@ TEXT ·bytes4x16VNNI(SB), NOSPLIT, $0-96
 	MOVQ         lda+16(FP), DX
 	LEAQ         (DX)(DX*2), BX
 	MOVQ         b+40(FP), SI
-	MOVQ         quadStride+56(FP), DI
+	MOVQ         lineStride+56(FP), DI
 	MOVQ         ahead+48(FP), R8
 	MOVQ         c+72(FP), R9
 	PREFETCHT0   (R9)
@@ -1496,13 +1496,13 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes1x16VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
-	MOVQ         quadStride+56(FP), BX
+	MOVQ         lineStride+56(FP), BX
 	MOVQ         c+72(FP), SI
 	PREFETCHT0   (SI)
 	MOVQ         start+24(FP), SI
@@ -1533,13 +1533,13 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes1x32VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
-	MOVQ         quadStride+56(FP), BX
+	MOVQ         lineStride+56(FP), BX
 	MOVQ         c+72(FP), SI
 	PREFETCHT0   (SI)
 	PREFETCHT0   64(SI)
@@ -1580,13 +1580,13 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes1x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes1x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes1x64VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+40(FP), DX
-	MOVQ         quadStride+56(FP), BX
+	MOVQ         lineStride+56(FP), BX
 	MOVQ         c+72(FP), SI
 	PREFETCHT0   (SI)
 	PREFETCHT0   64(SI)
@@ -1647,14 +1647,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes2x16VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+56(FP), SI
+	MOVQ         lineStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
 	MOVQ         c+72(FP), R8
 	PREFETCHT0   (R8)
@@ -1696,14 +1696,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes2x32VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+56(FP), SI
+	MOVQ         lineStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
 	MOVQ         c+72(FP), R8
 	PREFETCHT0   (R8)
@@ -1762,14 +1762,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes2x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes2x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes2x64VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+56(FP), SI
+	MOVQ         lineStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
 	MOVQ         c+72(FP), R8
 	PREFETCHT0   (R8)
@@ -1862,14 +1862,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes3x16VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+56(FP), SI
+	MOVQ         lineStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
 	MOVQ         c+72(FP), R8
 	PREFETCHT0   (R8)
@@ -1920,14 +1920,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes3x32VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+56(FP), SI
+	MOVQ         lineStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
 	MOVQ         c+72(FP), R8
 	PREFETCHT0   (R8)
@@ -2002,14 +2002,14 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes3x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes3x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes3x64VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+40(FP), BX
-	MOVQ         quadStride+56(FP), SI
+	MOVQ         lineStride+56(FP), SI
 	MOVQ         ahead+48(FP), DI
 	MOVQ         c+72(FP), R8
 	PREFETCHT0   (R8)
@@ -2132,7 +2132,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes4x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes4x16VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
@@ -2140,7 +2140,7 @@ TEXT ·bytes4x16VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         lda+16(FP), DX
 	LEAQ         (DX)(DX*2), BX
 	MOVQ         b+40(FP), SI
-	MOVQ         quadStride+56(FP), DI
+	MOVQ         lineStride+56(FP), DI
 	MOVQ         ahead+48(FP), R8
 	MOVQ         c+72(FP), R9
 	PREFETCHT0   (R9)
@@ -2200,7 +2200,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes4x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes4x32VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
@@ -2208,7 +2208,7 @@ TEXT ·bytes4x32VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         lda+16(FP), DX
 	LEAQ         (DX)(DX*2), BX
 	MOVQ         b+40(FP), SI
-	MOVQ         quadStride+56(FP), DI
+	MOVQ         lineStride+56(FP), DI
 	MOVQ         ahead+48(FP), R8
 	MOVQ         c+72(FP), R9
 	PREFETCHT0   (R9)
@@ -2299,7 +2299,7 @@ loop:
 	VZEROUPPER
 	RET
 
-// func bytes4x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32)
+// func bytes4x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32)
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+
 TEXT ·bytes4x64VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         quads+0(FP), AX
@@ -2307,7 +2307,7 @@ TEXT ·bytes4x64VNNI512(SB), NOSPLIT, $0-96
 	MOVQ         lda+16(FP), DX
 	LEAQ         (DX)(DX*2), BX
 	MOVQ         b+40(FP), SI
-	MOVQ         quadStride+56(FP), DI
+	MOVQ         lineStride+56(FP), DI
 	MOVQ         ahead+48(FP), R8
 	MOVQ         c+72(FP), R9
 	PREFETCHT0   (R9)
@@ -2560,58 +2560,57 @@ DATA unpackedOrder<>+24(SB)/4, $0x00000003
 DATA unpackedOrder<>+28(SB)/4, $0x00000007
 GLOBL unpackedOrder<>(SB), RODATA|NOPTR, $32
 
-// func half1x64(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// func half1x64(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·half1x64(SB), NOSPLIT, $0-56
+TEXT ·half1x64(SB), NOSPLIT, $0-64
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+24(FP), DX
-	MOVQ         panelStride+32(FP), BX
-	LEAQ         (DX)(BX*2), SI
-	MOVQ         c+40(FP), DI
-	MOVQ         ldc+48(FP), R8
-	MOVQ         DI, R9
-	VMOVUPS      (R9), Y0
-	VMOVUPS      32(R9), Y1
-	VMOVUPS      64(R9), Y2
-	VMOVUPS      96(R9), Y3
-	VMOVUPS      128(R9), Y4
-	VMOVUPS      160(R9), Y5
-	VMOVUPS      192(R9), Y6
-	VMOVUPS      224(R9), Y7
-	ADDQ         R8, R9
+	MOVQ         lineStride+40(FP), BX
+	MOVQ         c+48(FP), SI
+	MOVQ         ldc+56(FP), DI
+	MOVQ         SI, R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	VMOVUPS      192(R8), Y6
+	VMOVUPS      224(R8), Y7
+	ADDQ         DI, R8
 	VBROADCASTSS constFFFF0000<>+0(SB), Y9
 	SUBQ         $0x02, AX
 	JLT          last
 
 loop:
 	VBROADCASTSS (CX), Y10
-	PREFETCHT0   2048(DX)
+	PREFETCHT0   8192(DX)
 	VMOVUPS      (DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y0
 	VMOVUPS      32(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y1
-	PREFETCHT0   2048(DX)(BX*1)
-	VMOVUPS      (DX)(BX*1), Y8
+	PREFETCHT0   8256(DX)
+	VMOVUPS      64(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y2
-	VMOVUPS      32(DX)(BX*1), Y8
+	VMOVUPS      96(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y3
-	PREFETCHT0   2048(SI)
-	VMOVUPS      (SI), Y8
+	PREFETCHT0   8320(DX)
+	VMOVUPS      128(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y4
-	VMOVUPS      32(SI), Y8
+	VMOVUPS      160(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y5
-	PREFETCHT0   2048(SI)(BX*1)
-	VMOVUPS      (SI)(BX*1), Y8
+	PREFETCHT0   8384(DX)
+	VMOVUPS      192(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y6
-	VMOVUPS      32(SI)(BX*1), Y8
+	VMOVUPS      224(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y7
 	VBROADCASTSS 4(CX), Y10
@@ -2619,21 +2618,20 @@ loop:
 	VFMADD231PS  Y8, Y10, Y0
 	VANDPS       32(DX), Y9, Y8
 	VFMADD231PS  Y8, Y10, Y1
-	VANDPS       (DX)(BX*1), Y9, Y8
+	VANDPS       64(DX), Y9, Y8
 	VFMADD231PS  Y8, Y10, Y2
-	VANDPS       32(DX)(BX*1), Y9, Y8
+	VANDPS       96(DX), Y9, Y8
 	VFMADD231PS  Y8, Y10, Y3
-	VANDPS       (SI), Y9, Y8
+	VANDPS       128(DX), Y9, Y8
 	VFMADD231PS  Y8, Y10, Y4
-	VANDPS       32(SI), Y9, Y8
+	VANDPS       160(DX), Y9, Y8
 	VFMADD231PS  Y8, Y10, Y5
-	VANDPS       (SI)(BX*1), Y9, Y8
+	VANDPS       192(DX), Y9, Y8
 	VFMADD231PS  Y8, Y10, Y6
-	VANDPS       32(SI)(BX*1), Y9, Y8
+	VANDPS       224(DX), Y9, Y8
 	VFMADD231PS  Y8, Y10, Y7
 	ADDQ         $0x08, CX
-	ADDQ         $0x40, DX
-	ADDQ         $0x40, SI
+	ADDQ         BX, DX
 	SUBQ         $0x02, AX
 	JGE          loop
 
@@ -2641,45 +2639,45 @@ last:
 	CMPQ         AX, $-1
 	JNE          store
 	VBROADCASTSS (CX), Y9
-	PREFETCHT0   2048(DX)
+	PREFETCHT0   8192(DX)
 	VMOVUPS      (DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y0
 	VMOVUPS      32(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y1
-	PREFETCHT0   2048(DX)(BX*1)
-	VMOVUPS      (DX)(BX*1), Y8
+	PREFETCHT0   8256(DX)
+	VMOVUPS      64(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y2
-	VMOVUPS      32(DX)(BX*1), Y8
+	VMOVUPS      96(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y3
-	PREFETCHT0   2048(SI)
-	VMOVUPS      (SI), Y8
+	PREFETCHT0   8320(DX)
+	VMOVUPS      128(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y4
-	VMOVUPS      32(SI), Y8
+	VMOVUPS      160(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y5
-	PREFETCHT0   2048(SI)(BX*1)
-	VMOVUPS      (SI)(BX*1), Y8
+	PREFETCHT0   8384(DX)
+	VMOVUPS      192(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y6
-	VMOVUPS      32(SI)(BX*1), Y8
+	VMOVUPS      224(DX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y7
 
 store:
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	VMOVUPS Y4, 128(DI)
-	VMOVUPS Y5, 160(DI)
-	VMOVUPS Y6, 192(DI)
-	VMOVUPS Y7, 224(DI)
-	ADDQ    R8, DI
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	VMOVUPS Y2, 64(SI)
+	VMOVUPS Y3, 96(SI)
+	VMOVUPS Y4, 128(SI)
+	VMOVUPS Y5, 160(SI)
+	VMOVUPS Y6, 192(SI)
+	VMOVUPS Y7, 224(SI)
+	ADDQ    DI, SI
 	VZEROUPPER
 	RET
 
@@ -2693,15 +2691,15 @@ DATA constFFFF0000<>+24(SB)/4, $0xffff0000
 DATA constFFFF0000<>+28(SB)/4, $0xffff0000
 GLOBL constFFFF0000<>(SB), RODATA|NOPTR, $32
 
-// func half1x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// func half1x32(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·half1x32(SB), NOSPLIT, $0-56
+TEXT ·half1x32(SB), NOSPLIT, $0-64
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+24(FP), DX
-	MOVQ         panelStride+32(FP), BX
-	MOVQ         c+40(FP), SI
-	MOVQ         ldc+48(FP), DI
+	MOVQ         lineStride+40(FP), BX
+	MOVQ         c+48(FP), SI
+	MOVQ         ldc+56(FP), DI
 	MOVQ         SI, R8
 	VMOVUPS      (R8), Y0
 	VMOVUPS      32(R8), Y1
@@ -2714,18 +2712,18 @@ TEXT ·half1x32(SB), NOSPLIT, $0-56
 
 loop:
 	VBROADCASTSS (CX), Y6
-	PREFETCHT0   4096(DX)
+	PREFETCHT0   8192(DX)
 	VMOVUPS      (DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y6, Y0
 	VMOVUPS      32(DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y6, Y1
-	PREFETCHT0   4096(DX)(BX*1)
-	VMOVUPS      (DX)(BX*1), Y4
+	PREFETCHT0   8256(DX)
+	VMOVUPS      64(DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y6, Y2
-	VMOVUPS      32(DX)(BX*1), Y4
+	VMOVUPS      96(DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y6, Y3
 	VBROADCASTSS 4(CX), Y6
@@ -2733,12 +2731,12 @@ loop:
 	VFMADD231PS  Y4, Y6, Y0
 	VANDPS       32(DX), Y5, Y4
 	VFMADD231PS  Y4, Y6, Y1
-	VANDPS       (DX)(BX*1), Y5, Y4
+	VANDPS       64(DX), Y5, Y4
 	VFMADD231PS  Y4, Y6, Y2
-	VANDPS       32(DX)(BX*1), Y5, Y4
+	VANDPS       96(DX), Y5, Y4
 	VFMADD231PS  Y4, Y6, Y3
 	ADDQ         $0x08, CX
-	ADDQ         $0x40, DX
+	ADDQ         BX, DX
 	SUBQ         $0x02, AX
 	JGE          loop
 
@@ -2746,18 +2744,18 @@ last:
 	CMPQ         AX, $-1
 	JNE          store
 	VBROADCASTSS (CX), Y5
-	PREFETCHT0   4096(DX)
+	PREFETCHT0   8192(DX)
 	VMOVUPS      (DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y0
 	VMOVUPS      32(DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y1
-	PREFETCHT0   4096(DX)(BX*1)
-	VMOVUPS      (DX)(BX*1), Y4
+	PREFETCHT0   8256(DX)
+	VMOVUPS      64(DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y2
-	VMOVUPS      32(DX)(BX*1), Y4
+	VMOVUPS      96(DX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y3
 
@@ -2770,27 +2768,28 @@ store:
 	VZEROUPPER
 	RET
 
-// func half2x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// func half2x32(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·half2x32(SB), NOSPLIT, $0-56
+TEXT ·half2x32(SB), NOSPLIT, $0-64
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+24(FP), BX
-	MOVQ         panelStride+32(FP), SI
-	MOVQ         c+40(FP), DI
-	MOVQ         ldc+48(FP), R8
-	MOVQ         DI, R9
-	VMOVUPS      (R9), Y0
-	VMOVUPS      32(R9), Y1
-	VMOVUPS      64(R9), Y2
-	VMOVUPS      96(R9), Y3
-	ADDQ         R8, R9
-	VMOVUPS      (R9), Y4
-	VMOVUPS      32(R9), Y5
-	VMOVUPS      64(R9), Y6
-	VMOVUPS      96(R9), Y7
-	ADDQ         R8, R9
+	MOVQ         lineStride+40(FP), SI
+	MOVQ         ahead+32(FP), DI
+	MOVQ         c+48(FP), R8
+	MOVQ         ldc+56(FP), R9
+	MOVQ         R8, R10
+	VMOVUPS      (R10), Y0
+	VMOVUPS      32(R10), Y1
+	VMOVUPS      64(R10), Y2
+	VMOVUPS      96(R10), Y3
+	ADDQ         R9, R10
+	VMOVUPS      (R10), Y4
+	VMOVUPS      32(R10), Y5
+	VMOVUPS      64(R10), Y6
+	VMOVUPS      96(R10), Y7
+	ADDQ         R9, R10
 	VBROADCASTSS constFFFF0000<>+0(SB), Y9
 	SUBQ         $0x02, AX
 	JLT          last
@@ -2798,7 +2797,7 @@ TEXT ·half2x32(SB), NOSPLIT, $0-56
 loop:
 	VBROADCASTSS (CX), Y10
 	VBROADCASTSS (CX)(DX*1), Y11
-	PREFETCHT0   4096(BX)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y0
@@ -2807,12 +2806,12 @@ loop:
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y1
 	VFMADD231PS  Y8, Y11, Y5
-	PREFETCHT0   4096(BX)(SI*1)
-	VMOVUPS      (BX)(SI*1), Y8
+	PREFETCHT1   64(DI)
+	VMOVUPS      64(BX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y8, Y11, Y6
-	VMOVUPS      32(BX)(SI*1), Y8
+	VMOVUPS      96(BX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y3
 	VFMADD231PS  Y8, Y11, Y7
@@ -2824,14 +2823,15 @@ loop:
 	VANDPS       32(BX), Y9, Y8
 	VFMADD231PS  Y8, Y10, Y1
 	VFMADD231PS  Y8, Y11, Y5
-	VANDPS       (BX)(SI*1), Y9, Y8
+	VANDPS       64(BX), Y9, Y8
 	VFMADD231PS  Y8, Y10, Y2
 	VFMADD231PS  Y8, Y11, Y6
-	VANDPS       32(BX)(SI*1), Y9, Y8
+	VANDPS       96(BX), Y9, Y8
 	VFMADD231PS  Y8, Y10, Y3
 	VFMADD231PS  Y8, Y11, Y7
 	ADDQ         $0x08, CX
-	ADDQ         $0x40, BX
+	ADDQ         SI, BX
+	ADDQ         $0x00000080, DI
 	SUBQ         $0x02, AX
 	JGE          loop
 
@@ -2840,7 +2840,7 @@ last:
 	JNE          store
 	VBROADCASTSS (CX), Y9
 	VBROADCASTSS (CX)(DX*1), Y10
-	PREFETCHT0   4096(BX)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y0
@@ -2849,42 +2849,176 @@ last:
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y1
 	VFMADD231PS  Y8, Y10, Y5
-	PREFETCHT0   4096(BX)(SI*1)
-	VMOVUPS      (BX)(SI*1), Y8
+	PREFETCHT1   64(DI)
+	VMOVUPS      64(BX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y2
 	VFMADD231PS  Y8, Y10, Y6
-	VMOVUPS      32(BX)(SI*1), Y8
+	VMOVUPS      96(BX), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y3
 	VFMADD231PS  Y8, Y10, Y7
 
 store:
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	VMOVUPS Y2, 64(DI)
-	VMOVUPS Y3, 96(DI)
-	ADDQ    R8, DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	VMOVUPS Y6, 64(DI)
-	VMOVUPS Y7, 96(DI)
-	ADDQ    R8, DI
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	VMOVUPS Y3, 96(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	VMOVUPS Y6, 64(R8)
+	VMOVUPS Y7, 96(R8)
+	ADDQ    R9, R8
 	VZEROUPPER
 	RET
 
-// func half1x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// func half3x32(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·half1x16(SB), NOSPLIT, $0-56
+TEXT ·half3x32(SB), NOSPLIT, $0-64
+	MOVQ    k+0(FP), AX
+	MOVQ    a+8(FP), CX
+	MOVQ    lda+16(FP), DX
+	MOVQ    b+24(FP), BX
+	MOVQ    lineStride+40(FP), SI
+	MOVQ    ahead+32(FP), DI
+	MOVQ    c+48(FP), R8
+	MOVQ    ldc+56(FP), R9
+	MOVQ    R8, R10
+	VMOVUPS (R10), Y0
+	VMOVUPS 32(R10), Y1
+	VMOVUPS 64(R10), Y2
+	VMOVUPS 96(R10), Y3
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y4
+	VMOVUPS 32(R10), Y5
+	VMOVUPS 64(R10), Y6
+	VMOVUPS 96(R10), Y7
+	ADDQ    R9, R10
+	VMOVUPS (R10), Y8
+	VMOVUPS 32(R10), Y9
+	VMOVUPS 64(R10), Y10
+	VMOVUPS 96(R10), Y11
+	ADDQ    R9, R10
+	SUBQ    $0x02, AX
+	JLT     last
+
+loop:
+	VBROADCASTSS (CX), Y13
+	VBROADCASTSS (CX)(DX*1), Y14
+	VBROADCASTSS (CX)(DX*2), Y15
+	PREFETCHT1   (DI)
+	VMOVUPS      (BX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y13, Y0
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y12, Y15, Y8
+	VMOVUPS      32(BX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y13, Y1
+	VFMADD231PS  Y12, Y14, Y5
+	VFMADD231PS  Y12, Y15, Y9
+	PREFETCHT1   64(DI)
+	VMOVUPS      64(BX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y13, Y2
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y12, Y15, Y10
+	VMOVUPS      96(BX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y13, Y3
+	VFMADD231PS  Y12, Y14, Y7
+	VFMADD231PS  Y12, Y15, Y11
+	VBROADCASTSS 4(CX), Y13
+	VBROADCASTSS 4(CX)(DX*1), Y14
+	VBROADCASTSS 4(CX)(DX*2), Y15
+	VMOVUPS      (BX), Y12
+	VANDPS       constFFFF0000<>+0(SB), Y12, Y12
+	VFMADD231PS  Y12, Y13, Y0
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y12, Y15, Y8
+	VMOVUPS      32(BX), Y12
+	VANDPS       constFFFF0000<>+0(SB), Y12, Y12
+	VFMADD231PS  Y12, Y13, Y1
+	VFMADD231PS  Y12, Y14, Y5
+	VFMADD231PS  Y12, Y15, Y9
+	VMOVUPS      64(BX), Y12
+	VANDPS       constFFFF0000<>+0(SB), Y12, Y12
+	VFMADD231PS  Y12, Y13, Y2
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y12, Y15, Y10
+	VMOVUPS      96(BX), Y12
+	VANDPS       constFFFF0000<>+0(SB), Y12, Y12
+	VFMADD231PS  Y12, Y13, Y3
+	VFMADD231PS  Y12, Y14, Y7
+	VFMADD231PS  Y12, Y15, Y11
+	ADDQ         $0x08, CX
+	ADDQ         SI, BX
+	ADDQ         $0x00000080, DI
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
+	VBROADCASTSS (CX), Y13
+	VBROADCASTSS (CX)(DX*1), Y14
+	VBROADCASTSS (CX)(DX*2), Y15
+	PREFETCHT1   (DI)
+	VMOVUPS      (BX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y13, Y0
+	VFMADD231PS  Y12, Y14, Y4
+	VFMADD231PS  Y12, Y15, Y8
+	VMOVUPS      32(BX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y13, Y1
+	VFMADD231PS  Y12, Y14, Y5
+	VFMADD231PS  Y12, Y15, Y9
+	PREFETCHT1   64(DI)
+	VMOVUPS      64(BX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y13, Y2
+	VFMADD231PS  Y12, Y14, Y6
+	VFMADD231PS  Y12, Y15, Y10
+	VMOVUPS      96(BX), Y12
+	VPSLLD       $0x10, Y12, Y12
+	VFMADD231PS  Y12, Y13, Y3
+	VFMADD231PS  Y12, Y14, Y7
+	VFMADD231PS  Y12, Y15, Y11
+
+store:
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	VMOVUPS Y2, 64(R8)
+	VMOVUPS Y3, 96(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	VMOVUPS Y6, 64(R8)
+	VMOVUPS Y7, 96(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y8, (R8)
+	VMOVUPS Y9, 32(R8)
+	VMOVUPS Y10, 64(R8)
+	VMOVUPS Y11, 96(R8)
+	ADDQ    R9, R8
+	VZEROUPPER
+	RET
+
+// func half1x16(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·half1x16(SB), NOSPLIT, $0-64
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+24(FP), DX
-	MOVQ         c+40(FP), BX
-	MOVQ         ldc+48(FP), SI
-	MOVQ         BX, DI
-	VMOVUPS      (DI), Y0
-	VMOVUPS      32(DI), Y1
-	ADDQ         SI, DI
+	MOVQ         lineStride+40(FP), BX
+	MOVQ         c+48(FP), SI
+	MOVQ         ldc+56(FP), DI
+	MOVQ         SI, R8
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y1
+	ADDQ         DI, R8
 	VBROADCASTSS constFFFF0000<>+0(SB), Y3
 	SUBQ         $0x02, AX
 	JLT          last
@@ -2904,7 +3038,7 @@ loop:
 	VANDPS       32(DX), Y3, Y2
 	VFMADD231PS  Y2, Y4, Y1
 	ADDQ         $0x08, CX
-	ADDQ         $0x40, DX
+	ADDQ         BX, DX
 	SUBQ         $0x02, AX
 	JGE          loop
 
@@ -2921,28 +3055,30 @@ last:
 	VFMADD231PS  Y2, Y3, Y1
 
 store:
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, 32(BX)
-	ADDQ    SI, BX
+	VMOVUPS Y0, (SI)
+	VMOVUPS Y1, 32(SI)
+	ADDQ    DI, SI
 	VZEROUPPER
 	RET
 
-// func half2x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// func half2x16(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·half2x16(SB), NOSPLIT, $0-56
+TEXT ·half2x16(SB), NOSPLIT, $0-64
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+24(FP), BX
-	MOVQ         c+40(FP), SI
-	MOVQ         ldc+48(FP), DI
-	MOVQ         SI, R8
-	VMOVUPS      (R8), Y0
-	VMOVUPS      32(R8), Y1
-	ADDQ         DI, R8
-	VMOVUPS      (R8), Y2
-	VMOVUPS      32(R8), Y3
-	ADDQ         DI, R8
+	MOVQ         lineStride+40(FP), SI
+	MOVQ         ahead+32(FP), DI
+	MOVQ         c+48(FP), R8
+	MOVQ         ldc+56(FP), R9
+	MOVQ         R8, R10
+	VMOVUPS      (R10), Y0
+	VMOVUPS      32(R10), Y1
+	ADDQ         R9, R10
+	VMOVUPS      (R10), Y2
+	VMOVUPS      32(R10), Y3
+	ADDQ         R9, R10
 	VBROADCASTSS constFFFF0000<>+0(SB), Y5
 	SUBQ         $0x02, AX
 	JLT          last
@@ -2950,7 +3086,7 @@ TEXT ·half2x16(SB), NOSPLIT, $0-56
 loop:
 	VBROADCASTSS (CX), Y6
 	VBROADCASTSS (CX)(DX*1), Y7
-	PREFETCHT0   8192(BX)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y6, Y0
@@ -2968,7 +3104,8 @@ loop:
 	VFMADD231PS  Y4, Y6, Y1
 	VFMADD231PS  Y4, Y7, Y3
 	ADDQ         $0x08, CX
-	ADDQ         $0x40, BX
+	ADDQ         SI, BX
+	ADDQ         $0x00000040, DI
 	SUBQ         $0x02, AX
 	JGE          loop
 
@@ -2977,7 +3114,7 @@ last:
 	JNE          store
 	VBROADCASTSS (CX), Y5
 	VBROADCASTSS (CX)(DX*1), Y6
-	PREFETCHT0   8192(BX)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Y4
 	VPSLLD       $0x10, Y4, Y4
 	VFMADD231PS  Y4, Y5, Y0
@@ -2988,34 +3125,36 @@ last:
 	VFMADD231PS  Y4, Y6, Y3
 
 store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y2, (SI)
-	VMOVUPS Y3, 32(SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	ADDQ    R9, R8
 	VZEROUPPER
 	RET
 
-// func half3x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// func half3x16(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·half3x16(SB), NOSPLIT, $0-56
+TEXT ·half3x16(SB), NOSPLIT, $0-64
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+24(FP), BX
-	MOVQ         c+40(FP), SI
-	MOVQ         ldc+48(FP), DI
-	MOVQ         SI, R8
-	VMOVUPS      (R8), Y0
-	VMOVUPS      32(R8), Y1
-	ADDQ         DI, R8
-	VMOVUPS      (R8), Y2
-	VMOVUPS      32(R8), Y3
-	ADDQ         DI, R8
-	VMOVUPS      (R8), Y4
-	VMOVUPS      32(R8), Y5
-	ADDQ         DI, R8
+	MOVQ         lineStride+40(FP), SI
+	MOVQ         ahead+32(FP), DI
+	MOVQ         c+48(FP), R8
+	MOVQ         ldc+56(FP), R9
+	MOVQ         R8, R10
+	VMOVUPS      (R10), Y0
+	VMOVUPS      32(R10), Y1
+	ADDQ         R9, R10
+	VMOVUPS      (R10), Y2
+	VMOVUPS      32(R10), Y3
+	ADDQ         R9, R10
+	VMOVUPS      (R10), Y4
+	VMOVUPS      32(R10), Y5
+	ADDQ         R9, R10
 	VBROADCASTSS constFFFF0000<>+0(SB), Y7
 	SUBQ         $0x02, AX
 	JLT          last
@@ -3024,7 +3163,7 @@ loop:
 	VBROADCASTSS (CX), Y8
 	VBROADCASTSS (CX)(DX*1), Y9
 	VBROADCASTSS (CX)(DX*2), Y10
-	PREFETCHT0   8192(BX)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VFMADD231PS  Y6, Y8, Y0
@@ -3047,7 +3186,8 @@ loop:
 	VFMADD231PS  Y6, Y9, Y3
 	VFMADD231PS  Y6, Y10, Y5
 	ADDQ         $0x08, CX
-	ADDQ         $0x40, BX
+	ADDQ         SI, BX
+	ADDQ         $0x00000040, DI
 	SUBQ         $0x02, AX
 	JGE          loop
 
@@ -3057,7 +3197,7 @@ last:
 	VBROADCASTSS (CX), Y7
 	VBROADCASTSS (CX)(DX*1), Y8
 	VBROADCASTSS (CX)(DX*2), Y9
-	PREFETCHT0   8192(BX)
+	PREFETCHT1   (DI)
 	VMOVUPS      (BX), Y6
 	VPSLLD       $0x10, Y6, Y6
 	VFMADD231PS  Y6, Y7, Y0
@@ -3070,41 +3210,43 @@ last:
 	VFMADD231PS  Y6, Y9, Y5
 
 store:
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y2, (SI)
-	VMOVUPS Y3, 32(SI)
-	ADDQ    DI, SI
-	VMOVUPS Y4, (SI)
-	VMOVUPS Y5, 32(SI)
-	ADDQ    DI, SI
+	VMOVUPS Y0, (R8)
+	VMOVUPS Y1, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y2, (R8)
+	VMOVUPS Y3, 32(R8)
+	ADDQ    R9, R8
+	VMOVUPS Y4, (R8)
+	VMOVUPS Y5, 32(R8)
+	ADDQ    R9, R8
 	VZEROUPPER
 	RET
 
-// func half4x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// func half4x16(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·half4x16(SB), NOSPLIT, $0-56
+TEXT ·half4x16(SB), NOSPLIT, $0-64
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	LEAQ         (DX)(DX*2), BX
 	MOVQ         b+24(FP), SI
-	MOVQ         c+40(FP), DI
-	MOVQ         ldc+48(FP), R8
-	MOVQ         DI, R9
-	VMOVUPS      (R9), Y0
-	VMOVUPS      32(R9), Y1
-	ADDQ         R8, R9
-	VMOVUPS      (R9), Y2
-	VMOVUPS      32(R9), Y3
-	ADDQ         R8, R9
-	VMOVUPS      (R9), Y4
-	VMOVUPS      32(R9), Y5
-	ADDQ         R8, R9
-	VMOVUPS      (R9), Y6
-	VMOVUPS      32(R9), Y7
-	ADDQ         R8, R9
+	MOVQ         lineStride+40(FP), DI
+	MOVQ         ahead+32(FP), R8
+	MOVQ         c+48(FP), R9
+	MOVQ         ldc+56(FP), R10
+	MOVQ         R9, R11
+	VMOVUPS      (R11), Y0
+	VMOVUPS      32(R11), Y1
+	ADDQ         R10, R11
+	VMOVUPS      (R11), Y2
+	VMOVUPS      32(R11), Y3
+	ADDQ         R10, R11
+	VMOVUPS      (R11), Y4
+	VMOVUPS      32(R11), Y5
+	ADDQ         R10, R11
+	VMOVUPS      (R11), Y6
+	VMOVUPS      32(R11), Y7
+	ADDQ         R10, R11
 	VBROADCASTSS constFFFF0000<>+0(SB), Y9
 	SUBQ         $0x02, AX
 	JLT          last
@@ -3114,7 +3256,7 @@ loop:
 	VBROADCASTSS (CX)(DX*1), Y11
 	VBROADCASTSS (CX)(DX*2), Y12
 	VBROADCASTSS (CX)(BX*1), Y13
-	PREFETCHT0   8192(SI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (SI), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y10, Y0
@@ -3142,7 +3284,8 @@ loop:
 	VFMADD231PS  Y8, Y12, Y5
 	VFMADD231PS  Y8, Y13, Y7
 	ADDQ         $0x08, CX
-	ADDQ         $0x40, SI
+	ADDQ         DI, SI
+	ADDQ         $0x00000040, R8
 	SUBQ         $0x02, AX
 	JGE          loop
 
@@ -3153,7 +3296,7 @@ last:
 	VBROADCASTSS (CX)(DX*1), Y10
 	VBROADCASTSS (CX)(DX*2), Y11
 	VBROADCASTSS (CX)(BX*1), Y12
-	PREFETCHT0   8192(SI)
+	PREFETCHT1   (R8)
 	VMOVUPS      (SI), Y8
 	VPSLLD       $0x10, Y8, Y8
 	VFMADD231PS  Y8, Y9, Y0
@@ -3168,43 +3311,44 @@ last:
 	VFMADD231PS  Y8, Y12, Y7
 
 store:
-	VMOVUPS Y0, (DI)
-	VMOVUPS Y1, 32(DI)
-	ADDQ    R8, DI
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, 32(DI)
-	ADDQ    R8, DI
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	ADDQ    R8, DI
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, 32(DI)
-	ADDQ    R8, DI
+	VMOVUPS Y0, (R9)
+	VMOVUPS Y1, 32(R9)
+	ADDQ    R10, R9
+	VMOVUPS Y2, (R9)
+	VMOVUPS Y3, 32(R9)
+	ADDQ    R10, R9
+	VMOVUPS Y4, (R9)
+	VMOVUPS Y5, 32(R9)
+	ADDQ    R10, R9
+	VMOVUPS Y6, (R9)
+	VMOVUPS Y7, 32(R9)
+	ADDQ    R10, R9
 	VZEROUPPER
 	RET
 
-// func half1x128Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// func half1x128Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·half1x128Wide(SB), NOSPLIT, $0-56
+TEXT ·half1x128Wide(SB), NOSPLIT, $0-64
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+24(FP), DX
-	MOVQ         panelStride+32(FP), BX
-	LEAQ         (DX)(BX*2), SI
-	LEAQ         (SI)(BX*2), DI
-	LEAQ         (DI)(BX*2), R8
-	MOVQ         c+40(FP), R9
-	MOVQ         ldc+48(FP), R10
-	MOVQ         R9, R11
-	VMOVUPS      (R11), Z0
-	VMOVUPS      64(R11), Z1
-	VMOVUPS      128(R11), Z2
-	VMOVUPS      192(R11), Z3
-	VMOVUPS      256(R11), Z4
-	VMOVUPS      320(R11), Z5
-	VMOVUPS      384(R11), Z6
-	VMOVUPS      448(R11), Z7
-	ADDQ         R10, R11
+	MOVQ         lineStride+40(FP), BX
+	LEAQ         1(AX), SI
+	SHRQ         $0x01, SI
+	IMULQ        BX, SI
+	LEAQ         (DX)(SI*1), SI
+	MOVQ         c+48(FP), DI
+	MOVQ         ldc+56(FP), R8
+	MOVQ         DI, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VMOVUPS      192(R9), Z3
+	VMOVUPS      256(R9), Z4
+	VMOVUPS      320(R9), Z5
+	VMOVUPS      384(R9), Z6
+	VMOVUPS      448(R9), Z7
+	ADDQ         R8, R9
 	VBROADCASTSS constFFFF0000<>+0(SB), Z9
 	SUBQ         $0x02, AX
 	JLT          last
@@ -3214,49 +3358,47 @@ loop:
 	VMOVUPS      (DX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z10, Z0
-	VMOVUPS      (DX)(BX*1), Z8
+	VMOVUPS      64(DX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z10, Z1
-	VMOVUPS      (SI), Z8
+	VMOVUPS      128(DX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z10, Z2
-	VMOVUPS      (SI)(BX*1), Z8
+	VMOVUPS      192(DX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z10, Z3
-	VMOVUPS      (DI), Z8
+	VMOVUPS      (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z10, Z4
-	VMOVUPS      (DI)(BX*1), Z8
+	VMOVUPS      64(SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z10, Z5
-	VMOVUPS      (R8), Z8
+	VMOVUPS      128(SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z10, Z6
-	VMOVUPS      (R8)(BX*1), Z8
+	VMOVUPS      192(SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z10, Z7
 	VBROADCASTSS 4(CX), Z10
 	VANDPS       (DX), Z9, Z8
 	VFMADD231PS  Z8, Z10, Z0
-	VANDPS       (DX)(BX*1), Z9, Z8
+	VANDPS       64(DX), Z9, Z8
 	VFMADD231PS  Z8, Z10, Z1
-	VANDPS       (SI), Z9, Z8
+	VANDPS       128(DX), Z9, Z8
 	VFMADD231PS  Z8, Z10, Z2
-	VANDPS       (SI)(BX*1), Z9, Z8
+	VANDPS       192(DX), Z9, Z8
 	VFMADD231PS  Z8, Z10, Z3
-	VANDPS       (DI), Z9, Z8
+	VANDPS       (SI), Z9, Z8
 	VFMADD231PS  Z8, Z10, Z4
-	VANDPS       (DI)(BX*1), Z9, Z8
+	VANDPS       64(SI), Z9, Z8
 	VFMADD231PS  Z8, Z10, Z5
-	VANDPS       (R8), Z9, Z8
+	VANDPS       128(SI), Z9, Z8
 	VFMADD231PS  Z8, Z10, Z6
-	VANDPS       (R8)(BX*1), Z9, Z8
+	VANDPS       192(SI), Z9, Z8
 	VFMADD231PS  Z8, Z10, Z7
 	ADDQ         $0x08, CX
-	ADDQ         $0x40, DX
-	ADDQ         $0x40, SI
-	ADDQ         $0x40, DI
-	ADDQ         $0x40, R8
+	ADDQ         BX, DX
+	ADDQ         BX, SI
 	SUBQ         $0x02, AX
 	JGE          loop
 
@@ -3267,57 +3409,56 @@ last:
 	VMOVUPS      (DX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z0
-	VMOVUPS      (DX)(BX*1), Z8
+	VMOVUPS      64(DX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z1
-	VMOVUPS      (SI), Z8
+	VMOVUPS      128(DX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z2
-	VMOVUPS      (SI)(BX*1), Z8
+	VMOVUPS      192(DX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z3
-	VMOVUPS      (DI), Z8
+	VMOVUPS      (SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z4
-	VMOVUPS      (DI)(BX*1), Z8
+	VMOVUPS      64(SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z5
-	VMOVUPS      (R8), Z8
+	VMOVUPS      128(SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z6
-	VMOVUPS      (R8)(BX*1), Z8
+	VMOVUPS      192(SI), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z7
 
 store:
-	VMOVUPS Z0, (R9)
-	VMOVUPS Z1, 64(R9)
-	VMOVUPS Z2, 128(R9)
-	VMOVUPS Z3, 192(R9)
-	VMOVUPS Z4, 256(R9)
-	VMOVUPS Z5, 320(R9)
-	VMOVUPS Z6, 384(R9)
-	VMOVUPS Z7, 448(R9)
-	ADDQ    R10, R9
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	VMOVUPS Z4, 256(DI)
+	VMOVUPS Z5, 320(DI)
+	VMOVUPS Z6, 384(DI)
+	VMOVUPS Z7, 448(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func half1x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// func half1x64Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·half1x64Wide(SB), NOSPLIT, $0-56
+TEXT ·half1x64Wide(SB), NOSPLIT, $0-64
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         b+24(FP), DX
-	MOVQ         panelStride+32(FP), BX
-	LEAQ         (DX)(BX*2), SI
-	MOVQ         c+40(FP), DI
-	MOVQ         ldc+48(FP), R8
-	MOVQ         DI, R9
-	VMOVUPS      (R9), Z0
-	VMOVUPS      64(R9), Z1
-	VMOVUPS      128(R9), Z2
-	VMOVUPS      192(R9), Z3
-	ADDQ         R8, R9
+	MOVQ         lineStride+40(FP), BX
+	MOVQ         c+48(FP), SI
+	MOVQ         ldc+56(FP), DI
+	MOVQ         SI, R8
+	VMOVUPS      (R8), Z0
+	VMOVUPS      64(R8), Z1
+	VMOVUPS      128(R8), Z2
+	VMOVUPS      192(R8), Z3
+	ADDQ         DI, R8
 	VBROADCASTSS constFFFF0000<>+0(SB), Z5
 	SUBQ         $0x02, AX
 	JLT          last
@@ -3327,27 +3468,26 @@ loop:
 	VMOVUPS      (DX), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VFMADD231PS  Z4, Z6, Z0
-	VMOVUPS      (DX)(BX*1), Z4
+	VMOVUPS      64(DX), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VFMADD231PS  Z4, Z6, Z1
-	VMOVUPS      (SI), Z4
+	VMOVUPS      128(DX), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VFMADD231PS  Z4, Z6, Z2
-	VMOVUPS      (SI)(BX*1), Z4
+	VMOVUPS      192(DX), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VFMADD231PS  Z4, Z6, Z3
 	VBROADCASTSS 4(CX), Z6
 	VANDPS       (DX), Z5, Z4
 	VFMADD231PS  Z4, Z6, Z0
-	VANDPS       (DX)(BX*1), Z5, Z4
+	VANDPS       64(DX), Z5, Z4
 	VFMADD231PS  Z4, Z6, Z1
-	VANDPS       (SI), Z5, Z4
+	VANDPS       128(DX), Z5, Z4
 	VFMADD231PS  Z4, Z6, Z2
-	VANDPS       (SI)(BX*1), Z5, Z4
+	VANDPS       192(DX), Z5, Z4
 	VFMADD231PS  Z4, Z6, Z3
 	ADDQ         $0x08, CX
-	ADDQ         $0x40, DX
-	ADDQ         $0x40, SI
+	ADDQ         BX, DX
 	SUBQ         $0x02, AX
 	JGE          loop
 
@@ -3358,47 +3498,46 @@ last:
 	VMOVUPS      (DX), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VFMADD231PS  Z4, Z5, Z0
-	VMOVUPS      (DX)(BX*1), Z4
+	VMOVUPS      64(DX), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VFMADD231PS  Z4, Z5, Z1
-	VMOVUPS      (SI), Z4
+	VMOVUPS      128(DX), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VFMADD231PS  Z4, Z5, Z2
-	VMOVUPS      (SI)(BX*1), Z4
+	VMOVUPS      192(DX), Z4
 	VPSLLD       $0x10, Z4, Z4
 	VFMADD231PS  Z4, Z5, Z3
 
 store:
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z1, 64(DI)
-	VMOVUPS Z2, 128(DI)
-	VMOVUPS Z3, 192(DI)
-	ADDQ    R8, DI
+	VMOVUPS Z0, (SI)
+	VMOVUPS Z1, 64(SI)
+	VMOVUPS Z2, 128(SI)
+	VMOVUPS Z3, 192(SI)
+	ADDQ    DI, SI
 	VZEROUPPER
 	RET
 
-// func half2x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// func half2x64Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·half2x64Wide(SB), NOSPLIT, $0-56
+TEXT ·half2x64Wide(SB), NOSPLIT, $0-64
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+24(FP), BX
-	MOVQ         panelStride+32(FP), SI
-	LEAQ         (BX)(SI*2), DI
-	MOVQ         c+40(FP), R8
-	MOVQ         ldc+48(FP), R9
-	MOVQ         R8, R10
-	VMOVUPS      (R10), Z0
-	VMOVUPS      64(R10), Z1
-	VMOVUPS      128(R10), Z2
-	VMOVUPS      192(R10), Z3
-	ADDQ         R9, R10
-	VMOVUPS      (R10), Z4
-	VMOVUPS      64(R10), Z5
-	VMOVUPS      128(R10), Z6
-	VMOVUPS      192(R10), Z7
-	ADDQ         R9, R10
+	MOVQ         lineStride+40(FP), SI
+	MOVQ         c+48(FP), DI
+	MOVQ         ldc+56(FP), R8
+	MOVQ         DI, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VMOVUPS      192(R9), Z3
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z4
+	VMOVUPS      64(R9), Z5
+	VMOVUPS      128(R9), Z6
+	VMOVUPS      192(R9), Z7
+	ADDQ         R8, R9
 	VBROADCASTSS constFFFF0000<>+0(SB), Z9
 	SUBQ         $0x02, AX
 	JLT          last
@@ -3410,15 +3549,15 @@ loop:
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z8, Z11, Z4
-	VMOVUPS      (BX)(SI*1), Z8
+	VMOVUPS      64(BX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z10, Z1
 	VFMADD231PS  Z8, Z11, Z5
-	VMOVUPS      (DI), Z8
+	VMOVUPS      128(BX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z10, Z2
 	VFMADD231PS  Z8, Z11, Z6
-	VMOVUPS      (DI)(SI*1), Z8
+	VMOVUPS      192(BX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z10, Z3
 	VFMADD231PS  Z8, Z11, Z7
@@ -3427,18 +3566,17 @@ loop:
 	VANDPS       (BX), Z9, Z8
 	VFMADD231PS  Z8, Z10, Z0
 	VFMADD231PS  Z8, Z11, Z4
-	VANDPS       (BX)(SI*1), Z9, Z8
+	VANDPS       64(BX), Z9, Z8
 	VFMADD231PS  Z8, Z10, Z1
 	VFMADD231PS  Z8, Z11, Z5
-	VANDPS       (DI), Z9, Z8
+	VANDPS       128(BX), Z9, Z8
 	VFMADD231PS  Z8, Z10, Z2
 	VFMADD231PS  Z8, Z11, Z6
-	VANDPS       (DI)(SI*1), Z9, Z8
+	VANDPS       192(BX), Z9, Z8
 	VFMADD231PS  Z8, Z10, Z3
 	VFMADD231PS  Z8, Z11, Z7
 	ADDQ         $0x08, CX
-	ADDQ         $0x40, BX
-	ADDQ         $0x40, DI
+	ADDQ         SI, BX
 	SUBQ         $0x02, AX
 	JGE          loop
 
@@ -3451,44 +3589,168 @@ last:
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z0
 	VFMADD231PS  Z8, Z10, Z4
-	VMOVUPS      (BX)(SI*1), Z8
+	VMOVUPS      64(BX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z1
 	VFMADD231PS  Z8, Z10, Z5
-	VMOVUPS      (DI), Z8
+	VMOVUPS      128(BX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z2
 	VFMADD231PS  Z8, Z10, Z6
-	VMOVUPS      (DI)(SI*1), Z8
+	VMOVUPS      192(BX), Z8
 	VPSLLD       $0x10, Z8, Z8
 	VFMADD231PS  Z8, Z9, Z3
 	VFMADD231PS  Z8, Z10, Z7
 
 store:
-	VMOVUPS Z0, (R8)
-	VMOVUPS Z1, 64(R8)
-	VMOVUPS Z2, 128(R8)
-	VMOVUPS Z3, 192(R8)
-	ADDQ    R9, R8
-	VMOVUPS Z4, (R8)
-	VMOVUPS Z5, 64(R8)
-	VMOVUPS Z6, 128(R8)
-	VMOVUPS Z7, 192(R8)
-	ADDQ    R9, R8
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	ADDQ    R8, DI
 	VZEROUPPER
 	RET
 
-// func half3x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
+// func half3x64Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
 // Requires: AVX, AVX512DQ, AVX512F
-TEXT ·half3x64Wide(SB), NOSPLIT, $0-56
+TEXT ·half3x64Wide(SB), NOSPLIT, $0-64
 	MOVQ         k+0(FP), AX
 	MOVQ         a+8(FP), CX
 	MOVQ         lda+16(FP), DX
 	MOVQ         b+24(FP), BX
-	MOVQ         panelStride+32(FP), SI
-	LEAQ         (BX)(SI*2), DI
-	MOVQ         c+40(FP), R8
-	MOVQ         ldc+48(FP), R9
+	MOVQ         lineStride+40(FP), SI
+	MOVQ         c+48(FP), DI
+	MOVQ         ldc+56(FP), R8
+	MOVQ         DI, R9
+	VMOVUPS      (R9), Z0
+	VMOVUPS      64(R9), Z1
+	VMOVUPS      128(R9), Z2
+	VMOVUPS      192(R9), Z3
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z4
+	VMOVUPS      64(R9), Z5
+	VMOVUPS      128(R9), Z6
+	VMOVUPS      192(R9), Z7
+	ADDQ         R8, R9
+	VMOVUPS      (R9), Z8
+	VMOVUPS      64(R9), Z9
+	VMOVUPS      128(R9), Z10
+	VMOVUPS      192(R9), Z11
+	ADDQ         R8, R9
+	VBROADCASTSS constFFFF0000<>+0(SB), Z13
+	SUBQ         $0x02, AX
+	JLT          last
+
+loop:
+	VBROADCASTSS (CX), Z14
+	VBROADCASTSS (CX)(DX*1), Z15
+	VBROADCASTSS (CX)(DX*2), Z16
+	VMOVUPS      (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z12, Z15, Z4
+	VFMADD231PS  Z12, Z16, Z8
+	VMOVUPS      64(BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z14, Z1
+	VFMADD231PS  Z12, Z15, Z5
+	VFMADD231PS  Z12, Z16, Z9
+	VMOVUPS      128(BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z12, Z16, Z10
+	VMOVUPS      192(BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z14, Z3
+	VFMADD231PS  Z12, Z15, Z7
+	VFMADD231PS  Z12, Z16, Z11
+	VBROADCASTSS 4(CX), Z14
+	VBROADCASTSS 4(CX)(DX*1), Z15
+	VBROADCASTSS 4(CX)(DX*2), Z16
+	VANDPS       (BX), Z13, Z12
+	VFMADD231PS  Z12, Z14, Z0
+	VFMADD231PS  Z12, Z15, Z4
+	VFMADD231PS  Z12, Z16, Z8
+	VANDPS       64(BX), Z13, Z12
+	VFMADD231PS  Z12, Z14, Z1
+	VFMADD231PS  Z12, Z15, Z5
+	VFMADD231PS  Z12, Z16, Z9
+	VANDPS       128(BX), Z13, Z12
+	VFMADD231PS  Z12, Z14, Z2
+	VFMADD231PS  Z12, Z15, Z6
+	VFMADD231PS  Z12, Z16, Z10
+	VANDPS       192(BX), Z13, Z12
+	VFMADD231PS  Z12, Z14, Z3
+	VFMADD231PS  Z12, Z15, Z7
+	VFMADD231PS  Z12, Z16, Z11
+	ADDQ         $0x08, CX
+	ADDQ         SI, BX
+	SUBQ         $0x02, AX
+	JGE          loop
+
+last:
+	CMPQ         AX, $-1
+	JNE          store
+	VBROADCASTSS (CX), Z13
+	VBROADCASTSS (CX)(DX*1), Z14
+	VBROADCASTSS (CX)(DX*2), Z15
+	VMOVUPS      (BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z13, Z0
+	VFMADD231PS  Z12, Z14, Z4
+	VFMADD231PS  Z12, Z15, Z8
+	VMOVUPS      64(BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z13, Z1
+	VFMADD231PS  Z12, Z14, Z5
+	VFMADD231PS  Z12, Z15, Z9
+	VMOVUPS      128(BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z13, Z2
+	VFMADD231PS  Z12, Z14, Z6
+	VFMADD231PS  Z12, Z15, Z10
+	VMOVUPS      192(BX), Z12
+	VPSLLD       $0x10, Z12, Z12
+	VFMADD231PS  Z12, Z13, Z3
+	VFMADD231PS  Z12, Z14, Z7
+	VFMADD231PS  Z12, Z15, Z11
+
+store:
+	VMOVUPS Z0, (DI)
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS Z2, 128(DI)
+	VMOVUPS Z3, 192(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z4, (DI)
+	VMOVUPS Z5, 64(DI)
+	VMOVUPS Z6, 128(DI)
+	VMOVUPS Z7, 192(DI)
+	ADDQ    R8, DI
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z9, 64(DI)
+	VMOVUPS Z10, 128(DI)
+	VMOVUPS Z11, 192(DI)
+	ADDQ    R8, DI
+	VZEROUPPER
+	RET
+
+// func half4x64Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·half4x64Wide(SB), NOSPLIT, $0-64
+	MOVQ         k+0(FP), AX
+	MOVQ         a+8(FP), CX
+	MOVQ         lda+16(FP), DX
+	LEAQ         (DX)(DX*2), BX
+	MOVQ         b+24(FP), SI
+	MOVQ         lineStride+40(FP), DI
+	MOVQ         c+48(FP), R8
+	MOVQ         ldc+56(FP), R9
 	MOVQ         R8, R10
 	VMOVUPS      (R10), Z0
 	VMOVUPS      64(R10), Z1
@@ -3505,85 +3767,104 @@ TEXT ·half3x64Wide(SB), NOSPLIT, $0-56
 	VMOVUPS      128(R10), Z10
 	VMOVUPS      192(R10), Z11
 	ADDQ         R9, R10
-	VBROADCASTSS constFFFF0000<>+0(SB), Z13
+	VMOVUPS      (R10), Z12
+	VMOVUPS      64(R10), Z13
+	VMOVUPS      128(R10), Z14
+	VMOVUPS      192(R10), Z15
+	ADDQ         R9, R10
+	VBROADCASTSS constFFFF0000<>+0(SB), Z17
 	SUBQ         $0x02, AX
 	JLT          last
 
 loop:
-	VBROADCASTSS (CX), Z14
-	VBROADCASTSS (CX)(DX*1), Z15
-	VBROADCASTSS (CX)(DX*2), Z16
-	VMOVUPS      (BX), Z12
-	VPSLLD       $0x10, Z12, Z12
-	VFMADD231PS  Z12, Z14, Z0
-	VFMADD231PS  Z12, Z15, Z4
-	VFMADD231PS  Z12, Z16, Z8
-	VMOVUPS      (BX)(SI*1), Z12
-	VPSLLD       $0x10, Z12, Z12
-	VFMADD231PS  Z12, Z14, Z1
-	VFMADD231PS  Z12, Z15, Z5
-	VFMADD231PS  Z12, Z16, Z9
-	VMOVUPS      (DI), Z12
-	VPSLLD       $0x10, Z12, Z12
-	VFMADD231PS  Z12, Z14, Z2
-	VFMADD231PS  Z12, Z15, Z6
-	VFMADD231PS  Z12, Z16, Z10
-	VMOVUPS      (DI)(SI*1), Z12
-	VPSLLD       $0x10, Z12, Z12
-	VFMADD231PS  Z12, Z14, Z3
-	VFMADD231PS  Z12, Z15, Z7
-	VFMADD231PS  Z12, Z16, Z11
-	VBROADCASTSS 4(CX), Z14
-	VBROADCASTSS 4(CX)(DX*1), Z15
-	VBROADCASTSS 4(CX)(DX*2), Z16
-	VANDPS       (BX), Z13, Z12
-	VFMADD231PS  Z12, Z14, Z0
-	VFMADD231PS  Z12, Z15, Z4
-	VFMADD231PS  Z12, Z16, Z8
-	VANDPS       (BX)(SI*1), Z13, Z12
-	VFMADD231PS  Z12, Z14, Z1
-	VFMADD231PS  Z12, Z15, Z5
-	VFMADD231PS  Z12, Z16, Z9
-	VANDPS       (DI), Z13, Z12
-	VFMADD231PS  Z12, Z14, Z2
-	VFMADD231PS  Z12, Z15, Z6
-	VFMADD231PS  Z12, Z16, Z10
-	VANDPS       (DI)(SI*1), Z13, Z12
-	VFMADD231PS  Z12, Z14, Z3
-	VFMADD231PS  Z12, Z15, Z7
-	VFMADD231PS  Z12, Z16, Z11
+	VBROADCASTSS (CX), Z18
+	VBROADCASTSS (CX)(DX*1), Z19
+	VBROADCASTSS (CX)(DX*2), Z20
+	VBROADCASTSS (CX)(BX*1), Z21
+	VMOVUPS      (SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z16, Z19, Z4
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z16, Z21, Z12
+	VMOVUPS      64(SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Z16, Z19, Z5
+	VFMADD231PS  Z16, Z20, Z9
+	VFMADD231PS  Z16, Z21, Z13
+	VMOVUPS      128(SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z16, Z19, Z6
+	VFMADD231PS  Z16, Z20, Z10
+	VFMADD231PS  Z16, Z21, Z14
+	VMOVUPS      192(SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z18, Z3
+	VFMADD231PS  Z16, Z19, Z7
+	VFMADD231PS  Z16, Z20, Z11
+	VFMADD231PS  Z16, Z21, Z15
+	VBROADCASTSS 4(CX), Z18
+	VBROADCASTSS 4(CX)(DX*1), Z19
+	VBROADCASTSS 4(CX)(DX*2), Z20
+	VBROADCASTSS 4(CX)(BX*1), Z21
+	VANDPS       (SI), Z17, Z16
+	VFMADD231PS  Z16, Z18, Z0
+	VFMADD231PS  Z16, Z19, Z4
+	VFMADD231PS  Z16, Z20, Z8
+	VFMADD231PS  Z16, Z21, Z12
+	VANDPS       64(SI), Z17, Z16
+	VFMADD231PS  Z16, Z18, Z1
+	VFMADD231PS  Z16, Z19, Z5
+	VFMADD231PS  Z16, Z20, Z9
+	VFMADD231PS  Z16, Z21, Z13
+	VANDPS       128(SI), Z17, Z16
+	VFMADD231PS  Z16, Z18, Z2
+	VFMADD231PS  Z16, Z19, Z6
+	VFMADD231PS  Z16, Z20, Z10
+	VFMADD231PS  Z16, Z21, Z14
+	VANDPS       192(SI), Z17, Z16
+	VFMADD231PS  Z16, Z18, Z3
+	VFMADD231PS  Z16, Z19, Z7
+	VFMADD231PS  Z16, Z20, Z11
+	VFMADD231PS  Z16, Z21, Z15
 	ADDQ         $0x08, CX
-	ADDQ         $0x40, BX
-	ADDQ         $0x40, DI
+	ADDQ         DI, SI
 	SUBQ         $0x02, AX
 	JGE          loop
 
 last:
 	CMPQ         AX, $-1
 	JNE          store
-	VBROADCASTSS (CX), Z13
-	VBROADCASTSS (CX)(DX*1), Z14
-	VBROADCASTSS (CX)(DX*2), Z15
-	VMOVUPS      (BX), Z12
-	VPSLLD       $0x10, Z12, Z12
-	VFMADD231PS  Z12, Z13, Z0
-	VFMADD231PS  Z12, Z14, Z4
-	VFMADD231PS  Z12, Z15, Z8
-	VMOVUPS      (BX)(SI*1), Z12
-	VPSLLD       $0x10, Z12, Z12
-	VFMADD231PS  Z12, Z13, Z1
-	VFMADD231PS  Z12, Z14, Z5
-	VFMADD231PS  Z12, Z15, Z9
-	VMOVUPS      (DI), Z12
-	VPSLLD       $0x10, Z12, Z12
-	VFMADD231PS  Z12, Z13, Z2
-	VFMADD231PS  Z12, Z14, Z6
-	VFMADD231PS  Z12, Z15, Z10
-	VMOVUPS      (DI)(SI*1), Z12
-	VPSLLD       $0x10, Z12, Z12
-	VFMADD231PS  Z12, Z13, Z3
-	VFMADD231PS  Z12, Z14, Z7
-	VFMADD231PS  Z12, Z15, Z11
+	VBROADCASTSS (CX), Z17
+	VBROADCASTSS (CX)(DX*1), Z18
+	VBROADCASTSS (CX)(DX*2), Z19
+	VBROADCASTSS (CX)(BX*1), Z20
+	VMOVUPS      (SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z17, Z0
+	VFMADD231PS  Z16, Z18, Z4
+	VFMADD231PS  Z16, Z19, Z8
+	VFMADD231PS  Z16, Z20, Z12
+	VMOVUPS      64(SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z17, Z1
+	VFMADD231PS  Z16, Z18, Z5
+	VFMADD231PS  Z16, Z19, Z9
+	VFMADD231PS  Z16, Z20, Z13
+	VMOVUPS      128(SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z17, Z2
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z16, Z19, Z10
+	VFMADD231PS  Z16, Z20, Z14
+	VMOVUPS      192(SI), Z16
+	VPSLLD       $0x10, Z16, Z16
+	VFMADD231PS  Z16, Z17, Z3
+	VFMADD231PS  Z16, Z18, Z7
+	VFMADD231PS  Z16, Z19, Z11
+	VFMADD231PS  Z16, Z20, Z15
 
 store:
 	VMOVUPS Z0, (R8)
@@ -3601,158 +3882,11 @@ store:
 	VMOVUPS Z10, 128(R8)
 	VMOVUPS Z11, 192(R8)
 	ADDQ    R9, R8
-	VZEROUPPER
-	RET
-
-// func half4x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)
-// Requires: AVX, AVX512DQ, AVX512F
-TEXT ·half4x64Wide(SB), NOSPLIT, $0-56
-	MOVQ         k+0(FP), AX
-	MOVQ         a+8(FP), CX
-	MOVQ         lda+16(FP), DX
-	LEAQ         (DX)(DX*2), BX
-	MOVQ         b+24(FP), SI
-	MOVQ         panelStride+32(FP), DI
-	LEAQ         (SI)(DI*2), R8
-	MOVQ         c+40(FP), R9
-	MOVQ         ldc+48(FP), R10
-	MOVQ         R9, R11
-	VMOVUPS      (R11), Z0
-	VMOVUPS      64(R11), Z1
-	VMOVUPS      128(R11), Z2
-	VMOVUPS      192(R11), Z3
-	ADDQ         R10, R11
-	VMOVUPS      (R11), Z4
-	VMOVUPS      64(R11), Z5
-	VMOVUPS      128(R11), Z6
-	VMOVUPS      192(R11), Z7
-	ADDQ         R10, R11
-	VMOVUPS      (R11), Z8
-	VMOVUPS      64(R11), Z9
-	VMOVUPS      128(R11), Z10
-	VMOVUPS      192(R11), Z11
-	ADDQ         R10, R11
-	VMOVUPS      (R11), Z12
-	VMOVUPS      64(R11), Z13
-	VMOVUPS      128(R11), Z14
-	VMOVUPS      192(R11), Z15
-	ADDQ         R10, R11
-	VBROADCASTSS constFFFF0000<>+0(SB), Z17
-	SUBQ         $0x02, AX
-	JLT          last
-
-loop:
-	VBROADCASTSS (CX), Z18
-	VBROADCASTSS (CX)(DX*1), Z19
-	VBROADCASTSS (CX)(DX*2), Z20
-	VBROADCASTSS (CX)(BX*1), Z21
-	VMOVUPS      (SI), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VFMADD231PS  Z16, Z18, Z0
-	VFMADD231PS  Z16, Z19, Z4
-	VFMADD231PS  Z16, Z20, Z8
-	VFMADD231PS  Z16, Z21, Z12
-	VMOVUPS      (SI)(DI*1), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VFMADD231PS  Z16, Z18, Z1
-	VFMADD231PS  Z16, Z19, Z5
-	VFMADD231PS  Z16, Z20, Z9
-	VFMADD231PS  Z16, Z21, Z13
-	VMOVUPS      (R8), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VFMADD231PS  Z16, Z18, Z2
-	VFMADD231PS  Z16, Z19, Z6
-	VFMADD231PS  Z16, Z20, Z10
-	VFMADD231PS  Z16, Z21, Z14
-	VMOVUPS      (R8)(DI*1), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VFMADD231PS  Z16, Z18, Z3
-	VFMADD231PS  Z16, Z19, Z7
-	VFMADD231PS  Z16, Z20, Z11
-	VFMADD231PS  Z16, Z21, Z15
-	VBROADCASTSS 4(CX), Z18
-	VBROADCASTSS 4(CX)(DX*1), Z19
-	VBROADCASTSS 4(CX)(DX*2), Z20
-	VBROADCASTSS 4(CX)(BX*1), Z21
-	VANDPS       (SI), Z17, Z16
-	VFMADD231PS  Z16, Z18, Z0
-	VFMADD231PS  Z16, Z19, Z4
-	VFMADD231PS  Z16, Z20, Z8
-	VFMADD231PS  Z16, Z21, Z12
-	VANDPS       (SI)(DI*1), Z17, Z16
-	VFMADD231PS  Z16, Z18, Z1
-	VFMADD231PS  Z16, Z19, Z5
-	VFMADD231PS  Z16, Z20, Z9
-	VFMADD231PS  Z16, Z21, Z13
-	VANDPS       (R8), Z17, Z16
-	VFMADD231PS  Z16, Z18, Z2
-	VFMADD231PS  Z16, Z19, Z6
-	VFMADD231PS  Z16, Z20, Z10
-	VFMADD231PS  Z16, Z21, Z14
-	VANDPS       (R8)(DI*1), Z17, Z16
-	VFMADD231PS  Z16, Z18, Z3
-	VFMADD231PS  Z16, Z19, Z7
-	VFMADD231PS  Z16, Z20, Z11
-	VFMADD231PS  Z16, Z21, Z15
-	ADDQ         $0x08, CX
-	ADDQ         $0x40, SI
-	ADDQ         $0x40, R8
-	SUBQ         $0x02, AX
-	JGE          loop
-
-last:
-	CMPQ         AX, $-1
-	JNE          store
-	VBROADCASTSS (CX), Z17
-	VBROADCASTSS (CX)(DX*1), Z18
-	VBROADCASTSS (CX)(DX*2), Z19
-	VBROADCASTSS (CX)(BX*1), Z20
-	VMOVUPS      (SI), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VFMADD231PS  Z16, Z17, Z0
-	VFMADD231PS  Z16, Z18, Z4
-	VFMADD231PS  Z16, Z19, Z8
-	VFMADD231PS  Z16, Z20, Z12
-	VMOVUPS      (SI)(DI*1), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VFMADD231PS  Z16, Z17, Z1
-	VFMADD231PS  Z16, Z18, Z5
-	VFMADD231PS  Z16, Z19, Z9
-	VFMADD231PS  Z16, Z20, Z13
-	VMOVUPS      (R8), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VFMADD231PS  Z16, Z17, Z2
-	VFMADD231PS  Z16, Z18, Z6
-	VFMADD231PS  Z16, Z19, Z10
-	VFMADD231PS  Z16, Z20, Z14
-	VMOVUPS      (R8)(DI*1), Z16
-	VPSLLD       $0x10, Z16, Z16
-	VFMADD231PS  Z16, Z17, Z3
-	VFMADD231PS  Z16, Z18, Z7
-	VFMADD231PS  Z16, Z19, Z11
-	VFMADD231PS  Z16, Z20, Z15
-
-store:
-	VMOVUPS Z0, (R9)
-	VMOVUPS Z1, 64(R9)
-	VMOVUPS Z2, 128(R9)
-	VMOVUPS Z3, 192(R9)
-	ADDQ    R10, R9
-	VMOVUPS Z4, (R9)
-	VMOVUPS Z5, 64(R9)
-	VMOVUPS Z6, 128(R9)
-	VMOVUPS Z7, 192(R9)
-	ADDQ    R10, R9
-	VMOVUPS Z8, (R9)
-	VMOVUPS Z9, 64(R9)
-	VMOVUPS Z10, 128(R9)
-	VMOVUPS Z11, 192(R9)
-	ADDQ    R10, R9
-	VMOVUPS Z12, (R9)
-	VMOVUPS Z13, 64(R9)
-	VMOVUPS Z14, 128(R9)
-	VMOVUPS Z15, 192(R9)
-	ADDQ    R10, R9
+	VMOVUPS Z12, (R8)
+	VMOVUPS Z13, 64(R8)
+	VMOVUPS Z14, 128(R8)
+	VMOVUPS Z15, 192(R8)
+	ADDQ    R9, R8
 	VZEROUPPER
 	RET
 
@@ -3777,12 +3911,13 @@ loop:
 	VZEROUPPER
 	RET
 
-// func widenPanelAsm(words int, src *uint16, dst *float32)
+// func widenPanelAsm(words int, src *uint16, lineStride int, dst *float32)
 // Requires: AVX, AVX2
-TEXT ·widenPanelAsm(SB), NOSPLIT, $0-24
+TEXT ·widenPanelAsm(SB), NOSPLIT, $0-32
 	MOVQ         words+0(FP), AX
 	MOVQ         src+8(FP), CX
-	MOVQ         dst+16(FP), DX
+	MOVQ         dst+24(FP), DX
+	MOVQ         lineStride+16(FP), BX
 	VBROADCASTSS constFFFF0000<>+0(SB), Y2
 
 loop:
@@ -3796,7 +3931,7 @@ loop:
 	VANDPS  Y0, Y2, Y0
 	VMOVUPS Y1, 32(DX)
 	VMOVUPS Y0, 96(DX)
-	ADDQ    $0x40, CX
+	ADDQ    BX, CX
 	ADDQ    $0x00000080, DX
 	DECQ    AX
 	JNZ     loop

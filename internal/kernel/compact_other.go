@@ -4,111 +4,111 @@
 
 package kernel
 
-func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x64(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes2x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes2x32(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes3x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes4x16(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x64VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes2x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes2x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes3x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes3x32VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes4x16VNNI(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes1x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes1x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes1x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes1x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes2x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes2x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes2x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes2x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes2x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes2x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes3x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes3x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes3x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes3x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes3x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes3x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes4x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes4x16VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes4x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes4x32VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
-func bytes4x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, quadStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
+func bytes4x64VNNI512(quads int, a *int8, lda int, start *int32, scales *float32, b *uint8, ahead *uint8, lineStride int, columnScales *float32, c *float32, ldc int, mask *int32) {
 	panic(noAssembly)
 }
 
@@ -120,51 +120,55 @@ func roundBytesAsm(blocks int, x *float32, factor float32, q *int8) int32 {
 	panic(noAssembly)
 }
 
-func half1x64(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+func half1x64(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 
-func half1x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+func half1x32(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 
-func half2x32(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+func half2x32(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 
-func half1x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+func half3x32(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 
-func half2x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+func half1x16(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 
-func half3x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+func half2x16(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 
-func half4x16(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+func half3x16(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 
-func half1x128Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+func half4x16(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 
-func half1x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+func half1x128Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 
-func half2x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+func half1x64Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 
-func half3x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+func half2x64Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 
-func half4x64Wide(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int) {
+func half3x64Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int) {
+	panic(noAssembly)
+}
+
+func half4x64Wide(k int, a *float32, lda int, b *uint16, ahead *uint16, lineStride int, c *float32, ldc int) {
 	panic(noAssembly)
 }
 
@@ -172,6 +176,6 @@ func widenHalfAsm(blocks int, src *uint16, dst *float32) {
 	panic(noAssembly)
 }
 
-func widenPanelAsm(words int, src *uint16, dst *float32) {
+func widenPanelAsm(words int, src *uint16, lineStride int, dst *float32) {
 	panic(noAssembly)
 }

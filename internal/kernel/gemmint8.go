@@ -58,8 +58,8 @@ func (rows *byteRows) multiply(c []float32, ldc int, b *Packed, p0, p1 int, from
 		return
 	}
 	for p := p0; p < p1; {
-		tiles := widest(b.byteTiles(), min(m, tileRows), min(p1-p, byteGroup-p%byteGroup))
-		first, stride := b.quadsOf(p)
+		tiles := widest(b.byteTiles(), min(m, tileRows), min(p1-p, panelGroup-p%panelGroup))
+		first, stride := b.linesOf(p)
 		ahead := b.aheadOf(p, tiles.panels)
 		columns := min(PanelWidth, b.N-(p+tiles.panels-1)*PanelWidth)
 		from.fill(c, ldc, m, p*PanelWidth, (p+tiles.panels-1)*PanelWidth+columns)
@@ -107,7 +107,7 @@ func (b *Packed) byteTiles() []tileGroup[byteTile] {
 
 // bytesGeneric adds one panel of products. c begins at its first column.
 func bytesGeneric(c []float32, ldc int, rows *byteRows, b *Packed, p int) {
-	first, stride := b.quadsOf(p)
+	first, stride := b.linesOf(p)
 	columns := min(PanelWidth, b.N-p*PanelWidth)
 	for i, scale := range rows.scale {
 		q := rows.q[i*rows.stride : (i+1)*rows.stride]

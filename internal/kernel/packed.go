@@ -14,13 +14,14 @@ const PanelWidth = 16
 // memory. Products may share a Packed; packing needs it alone.
 //
 // Other storages than Float32 come from [Packed.PackCompact]. Two steps of a column
-// stand together in Half, four in Byte, there with groups of four panels side by
-// side (the last group may be of fewer), so that one row reads them as one stream:
+// stand together in Half, four in Byte, so that a panel is lines of 64 bytes; groups of
+// four panels stand side by side (the last group may be of fewer), so that one row
+// reads them as one stream:
 //
-//	Half[((p*words+k/2)*PanelWidth+j)*2+k%2] = B[k, p*PanelWidth+j]
+//	Half[(first(p)+k/2*stride(p))/2+2*j+k%2] = B[k, p*PanelWidth+j]
 //	Byte[first(p)+k/4*stride(p)+4*j+k%4] = base + B[k, p*PanelWidth+j]
 //
-// as if zeros lay beyond row K and column N; see [Packed.quadsOf]. Scale has each
+// as if zeros lay beyond row K and column N; see [Packed.linesOf]. Scale has each
 // column's. The base is what the processor's instruction wants: 128 of VPDPBUSD,
 // which takes bytes without a sign, else 0.
 type Packed struct {
@@ -107,9 +108,9 @@ func (b *Packed) PackCompact(pool *parallel.Pool, w *Compact, r0, r1 int) {
 	n := b.Panels() * PanelWidth
 	switch w.Storage {
 	case BFloat16:
-		b.Half = buffer[uint16](n * words(b.K) * 2)
+		b.Half = buffer[uint16](n * b.lines() * 2)
 	case Int8:
-		b.Byte, b.Scale, b.base = buffer[uint8](n*b.quads()*4), make([]float32, n), 0
+		b.Byte, b.Scale, b.base = buffer[uint8](n*b.lines()*4), make([]float32, n), 0
 		if useVNNI {
 			b.base = 128
 		}
@@ -127,47 +128,51 @@ func (b *Packed) PackCompact(pool *parallel.Pool, w *Compact, r0, r1 int) {
 	})
 }
 
-// quads is the number of groups of four steps.
-func (b *Packed) quads() int { return (b.K + 3) / 4 }
-
-// byteGroup is how many panels of bytes stand side by side.
-const byteGroup = 4
-
-// quadsOf is where the quads of panel p begin in Byte, and the bytes from one to the
-// next.
-func (b *Packed) quadsOf(p int) (first, stride int) {
-	const quad = 4 * PanelWidth
-	at := p % byteGroup
-	return (p-at)*b.quads()*quad + at*quad, min(byteGroup, b.Panels()-(p-at)) * quad
+// lines is the number of lines of a panel of Half or Byte.
+func (b *Packed) lines() int {
+	if b.Storage == BFloat16 {
+		return words(b.K)
+	}
+	return (b.K + 3) / 4
 }
 
-// aheadOf is where in Byte a tile of so many panels from p on asks for what comes
-// after: a few quads on, or its share of the next group, in the order of memory.
-// Most comes from the third cache, for which 8 quads are enough; of 32 the first loses
+const (
+	lineBytes  = 4 * PanelWidth
+	panelGroup = 4 // panels of Half or Byte side by side
+)
+
+// linesOf is where the lines of panel p begin, in bytes, and from one to the next.
+func (b *Packed) linesOf(p int) (first, stride int) {
+	at := p % panelGroup
+	return ((p-at)*b.lines() + at) * lineBytes, min(panelGroup, b.Panels()-(p-at)) * lineBytes
+}
+
+// aheadOf is where, in bytes, a tile of so many panels from p on asks for what comes
+// after: a few lines on, or its share of the next group, in the order of memory.
+// Most comes from the third cache, for which 8 lines are enough; of 32 the first loses
 // some before their turn.
 func (b *Packed) aheadOf(p, panels int) int {
-	const quad = 4 * PanelWidth
-	first, stride := b.quadsOf(p)
-	if panels*quad == stride {
+	first, stride := b.linesOf(p)
+	if panels*lineBytes == stride {
 		return first + 8*stride
 	}
-	next := (p/byteGroup + 1) * byteGroup
-	return (next + p%byteGroup) * b.quads() * quad
+	next := (p/panelGroup + 1) * panelGroup
+	return (next + p%panelGroup) * b.lines() * lineBytes
 }
 
 // packHalves copies rows r0 to r1 of w into panel p.
 func (b *Packed) packHalves(w *Compact, p, r0, r1 int) {
-	panel := b.halves(p)
+	first, stride := b.linesOf(p)
 	for r := r0; r < r1; r++ {
 		for k, v := range at(w.Half, r, b.K) {
-			panel[(k/2*PanelWidth+r-r0)*2+k%2] = v
+			b.Half[(first+k/2*stride)/2+2*(r-r0)+k%2] = v
 		}
 	}
 }
 
 func (b *Packed) packBytes(w *Compact, p, r0, r1 int) {
-	first, stride := b.quadsOf(p)
-	for i := range b.quads() {
+	first, stride := b.linesOf(p)
+	for i := range b.lines() {
 		quad := b.Byte[first+i*stride:][:4*PanelWidth]
 		for j := range quad {
 			quad[j] = b.base
@@ -199,9 +204,6 @@ func (b *Packed) panel(p int) []float32 {
 	size := b.K * PanelWidth
 	return b.Data[p*size : (p+1)*size]
 }
-
-// halves is panel p of BFloat16.
-func (b *Packed) halves(p int) []uint16 { return at(b.Half, p, words(b.K)*2*PanelWidth) }
 
 func (b *Packed) shape(k, n int) {
 	b.K, b.N, b.Storage = k, n, Float32

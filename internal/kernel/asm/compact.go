@@ -23,7 +23,7 @@ func compact() {
 	}
 	maxBits()
 	roundBytes()
-	for _, s := range [][2]int{{1, 4}, {1, 2}, {2, 2}, {1, 1}, {2, 1}, {3, 1}, {4, 1}} {
+	for _, s := range [][2]int{{1, 4}, {1, 2}, {2, 2}, {3, 2}, {1, 1}, {2, 1}, {3, 1}, {4, 1}} {
 		halfTile(s[0], s[1], "", YMM, 32)
 	}
 	for _, s := range [][2]int{{1, 8}, {1, 4}, {2, 4}, {3, 4}, {4, 4}} {
@@ -33,18 +33,16 @@ func compact() {
 	widenPanel()
 }
 
-const bytesSignature = "func(quads int, a *int8, lda int, start *int32, scales *float32, b, ahead *uint8, quadStride int, columnScales, c *float32, ldc int, mask *int32)"
+const bytesSignature = "func(quads int, a *int8, lda int, start *int32, scales *float32, b, ahead *uint8, lineStride int, columnScales, c *float32, ldc int, mask *int32)"
 
-// compactOperands are the pointers of a tile: rows of A are lda bytes apart, panels
-// of halves panelStride; panels of bytes stand side by side, quadStride from four
-// steps to the next.
+// compactOperands are the pointers of a tile: rows of A are lda bytes apart; panels
+// stand side by side, their lines lineStride from two or four steps to the next.
 type compactOperands struct {
 	rows, panels               int
 	left                       reg.Register
 	a, lda, lda3               reg.Register
-	b                          []reg.Register // of every second panel of halves; of bytes the first
-	panelStride, quadStride    reg.Register
-	ahead                      reg.Register // of bytes
+	b                          []reg.Register // of every group of panels
+	lineStride, ahead          reg.Register
 	columnScales, c, ldc, temp reg.Register
 }
 
@@ -61,7 +59,7 @@ func newCompactOperands(name, how string, rows, panels int) *compactOperands {
 		o.lda3 = GP64()
 		LEAQ(Mem{Base: o.lda, Index: o.lda, Scale: 2}, o.lda3)
 	}
-	o.b, o.quadStride = []reg.Register{Load(Param("b"), GP64())}, Load(Param("quadStride"), GP64())
+	o.b, o.lineStride = []reg.Register{Load(Param("b"), GP64())}, Load(Param("lineStride"), GP64())
 	if rows > 1 {
 		o.ahead = Load(Param("ahead"), GP64())
 	}
@@ -72,15 +70,17 @@ func newCompactOperands(name, how string, rows, panels int) *compactOperands {
 	return o
 }
 
-// loadPanels points at the panels of halves.
+const panelGroup = 4 // panels that stand side by side
+
+// loadPanels points at the groups of panels of halves, in front of k steps.
 func (o *compactOperands) loadPanels() {
-	o.b = append(o.b, Load(Param("b"), GP64()))
-	if o.panels > 1 {
-		o.panelStride = Load(Param("panelStride"), GP64())
-	}
-	for i := 1; i < (o.panels+1)/2; i++ {
-		next := GP64()
-		LEAQ(Mem{Base: o.b[i-1], Index: o.panelStride, Scale: 2}, next)
+	o.b, o.lineStride = append(o.b, Load(Param("b"), GP64())), Load(Param("lineStride"), GP64())
+	if o.panels > panelGroup {
+		size, next := GP64(), GP64()
+		LEAQ(Mem{Base: o.left, Disp: 1}, size)
+		SHRQ(Imm(1), size)
+		IMULQ(o.lineStride, size)
+		LEAQ(Mem{Base: o.b[0], Index: size, Scale: 1}, next)
 		o.b = append(o.b, next)
 	}
 }
@@ -97,13 +97,9 @@ func (o *compactOperands) element(r int) Mem {
 	return m
 }
 
-// halves is the address of panel p at the current step.
+// halves is the address of panel p at the current two steps.
 func (o *compactOperands) halves(p, offset int) Mem {
-	m := Mem{Base: o.b[p/2], Disp: offset}
-	if p%2 == 1 {
-		m.Index, m.Scale = o.panelStride, 1
-	}
-	return m
+	return Mem{Base: o.b[p/panelGroup], Disp: p%panelGroup*panelBytes + offset}
 }
 
 // bytes is the address of panel p at the current four steps.
@@ -111,32 +107,30 @@ func (o *compactOperands) bytes(p, offset int) Mem {
 	return Mem{Base: o.b[0], Disp: p*panelBytes + offset}
 }
 
-// fetchHalves asks for the line of panel p that comes so much later that 128 are on
-// their way: where there are many operations for a line, what is begun out of order
-// does not reach far enough into memory.
-func (o *compactOperands) fetchHalves(p int) {
-	PREFETCHT0(o.halves(p, 128/o.panels*panelBytes))
-}
-
-// fetchAhead asks for a line of bytes for panel p. One row, which does little with a
-// line, asks for the panel's own of 8 times four steps later; several from ahead on,
-// in the first-level cache if all panels that stand side by side are read together,
-// which is soon.
-func (o *compactOperands) fetchAhead(p int) {
+// fetchAhead asks for a line of panel p: one row, which does little with a line, for the
+// panel's own so many lines later; several from ahead on, in the first-level cache if
+// all panels that stand side by side are read together, which is soon.
+func (o *compactOperands) fetchAhead(p, later int) {
 	switch line := (Mem{Base: o.ahead, Disp: p * panelBytes}); {
 	case o.rows == 1:
-		PREFETCHT0(o.bytes(p, 8*4*panelBytes))
-	case o.panels == 4:
+		PREFETCHT0(Mem{Base: o.b[0], Disp: (later*panelGroup + p) * panelBytes})
+	case o.panels == panelGroup:
 		PREFETCHT0(line)
 	default:
 		PREFETCHT1(line)
 	}
 }
 
+// How many lines later those are.
+const (
+	bytesLater  = 8
+	halvesLater = 32
+)
+
 // next moves on by four steps of bytes.
 func (o *compactOperands) next() {
 	ADDQ(Imm(4), o.a)
-	ADDQ(o.quadStride, o.b[0])
+	ADDQ(o.lineStride, o.b[0])
 	if o.rows > 1 {
 		ADDQ(U32(o.panels*panelBytes), o.ahead)
 	}
@@ -202,7 +196,7 @@ func (o *compactOperands) quadLoop(acc []vec, row func(r int), add func(w, to ve
 		row(0)
 		for i, to := range acc {
 			if i%2 == 0 {
-				o.fetchAhead(i / 2)
+				o.fetchAhead(i/2, bytesLater)
 			}
 			VMOVDQU(o.bytes(i/2, i%2*lanes*4), w)
 			add(w, to)
@@ -210,7 +204,7 @@ func (o *compactOperands) quadLoop(acc []vec, row func(r int), add func(w, to ve
 	} else {
 		for p := range o.panels {
 			lo, hi := YMM(), YMM()
-			o.fetchAhead(p)
+			o.fetchAhead(p, bytesLater)
 			VMOVDQU(o.bytes(p, 0), lo)
 			VMOVDQU(o.bytes(p, lanes*4), hi)
 			for r := range o.rows {
@@ -275,7 +269,7 @@ func bytesTileVNNI512(rows, panels int) {
 	}
 	Label("loop")
 	for p, w := range weights {
-		o.fetchAhead(p)
+		o.fetchAhead(p, bytesLater)
 		VMOVDQU32(o.bytes(p, 0), w)
 	}
 	for r := range rows {
@@ -392,7 +386,7 @@ func roundBytes() {
 // lower half the second.
 func halfTile(rows, panels int, suffix string, register func() reg.VecVirtual, width int) {
 	name := fmt.Sprintf("half%dx%d%s", rows, panels*16, suffix)
-	TEXT(name, NOSPLIT, "func(k int, a *float32, lda int, b *uint16, panelStride int, c *float32, ldc int)")
+	TEXT(name, NOSPLIT, "func(k int, a *float32, lda int, b, ahead *uint16, lineStride int, c *float32, ldc int)")
 	Doc(fmt.Sprintf("%s continues %d rows of %d whole panels of bfloat16. Strides are in bytes, k must be positive.", name, rows, panels))
 	o := &compactOperands{rows: rows, panels: panels}
 	o.left, o.a = Load(Param("k"), GP64()), Load(Param("a"), GP64())
@@ -404,6 +398,10 @@ func halfTile(rows, panels int, suffix string, register func() reg.VecVirtual, w
 		LEAQ(Mem{Base: o.lda, Index: o.lda, Scale: 2}, o.lda3)
 	}
 	o.loadPanels()
+	fetch := width == lanes*4
+	if fetch && rows > 1 {
+		o.ahead = Load(Param("ahead"), GP64())
+	}
 	o.c, o.ldc = Load(Param("c"), GP64()), Load(Param("ldc"), GP64())
 	parts := panels * panelBytes / width // registers of a row
 	var acc []reg.VecVirtual
@@ -417,8 +415,13 @@ func halfTile(rows, panels int, suffix string, register func() reg.VecVirtual, w
 		}
 		ADDQ(o.ldc, row)
 	}
-	w, upper, x := register(), register(), make([]reg.VecVirtual, rows)
-	VBROADCASTSS(bits(0xffff0000), upper)
+	w, x := register(), make([]reg.VecVirtual, rows)
+	upperInMemory := width == lanes*4 && len(acc)+rows > 14 // there is no register left
+	var upper reg.VecVirtual
+	if !upperInMemory {
+		upper = register()
+		VBROADCASTSS(bits(0xffff0000), upper)
+	}
 	step := func(second int) {
 		for r := range rows {
 			m := o.element(r)
@@ -429,14 +432,18 @@ func halfTile(rows, panels int, suffix string, register func() reg.VecVirtual, w
 		for i := range parts {
 			p, offset := i*width/panelBytes, i*width%panelBytes
 			m := o.halves(p, offset)
-			if width == lanes*4 && second+offset == 0 {
-				o.fetchHalves(p)
+			if fetch && second+offset == 0 {
+				o.fetchAhead(p, halvesLater)
 			}
-			if second == 1 {
-				VANDPS(m, upper, w)
-			} else {
+			switch {
+			case second == 0:
 				VMOVUPS(m, w)
 				VPSLLD(Imm(16), w, w)
+			case upperInMemory:
+				VMOVUPS(m, w)
+				VANDPS(bits(0xffff0000), w, w)
+			default:
+				VANDPS(m, upper, w)
 			}
 			for r := range rows {
 				VFMADD231PS(w, x[r], acc[r*parts+i])
@@ -450,7 +457,10 @@ func halfTile(rows, panels int, suffix string, register func() reg.VecVirtual, w
 	step(1)
 	ADDQ(Imm(8), o.a)
 	for _, b := range o.b {
-		ADDQ(Imm(panelBytes), b)
+		ADDQ(o.lineStride, b)
+	}
+	if o.ahead != nil {
+		ADDQ(U32(panels*panelBytes), o.ahead)
 	}
 	SUBQ(Imm(2), o.left)
 	JGE(LabelRef("loop"))
@@ -471,9 +481,10 @@ func halfTile(rows, panels int, suffix string, register func() reg.VecVirtual, w
 
 // widenPanel is the way of halfTile's words to memory.
 func widenPanel() {
-	TEXT("widenPanelAsm", NOSPLIT, "func(words int, src *uint16, dst *float32)")
-	Doc("widenPanelAsm writes the two steps of each row of 16 words. words must be positive.")
+	TEXT("widenPanelAsm", NOSPLIT, "func(words int, src *uint16, lineStride int, dst *float32)")
+	Doc("widenPanelAsm writes the two steps of each line of 16 words. words must be positive.")
 	n, src, dst := Load(Param("words"), GP64()), Load(Param("src"), GP64()), Load(Param("dst"), GP64())
+	stride := Load(Param("lineStride"), GP64())
 	w, first, upper := YMM(), YMM(), YMM()
 	VBROADCASTSS(bits(0xffff0000), upper)
 	Label("loop")
@@ -484,7 +495,7 @@ func widenPanel() {
 		VMOVUPS(first, Mem{Base: dst, Disp: i * lanes * 4})
 		VMOVUPS(w, Mem{Base: dst, Disp: panelBytes + i*lanes*4})
 	}
-	ADDQ(Imm(panelBytes), src)
+	ADDQ(stride, src)
 	ADDQ(U32(2*panelBytes), dst)
 	DECQ(n)
 	JNZ(LabelRef("loop"))
