@@ -161,7 +161,10 @@ func (t *Tokenizer) tables(c config) error {
 		each("index_docs", c.IndexDocs, func(key string, docs int) error {
 			n, err := strconv.Atoi(key)
 			t.indexDocs[int32(n)] = docs
-			return errors.Join(err, asID(n), positive(docs))
+			if n != 0 { // padding, which FitOnSequences counts too
+				err = errors.Join(err, asID(n))
+			}
+			return errors.Join(err, positive(docs))
 		}),
 	)
 }

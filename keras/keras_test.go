@@ -326,6 +326,22 @@ func TestFitOnSequences(t *testing.T) {
 	sameMatrix(t, "tfidf", got, [][]float64{{0, (1 + math.Log(2)) * math.Log(1+2.0/3), 0, 0}})
 }
 
+// TestPaddedSequences: Keras counts the padding of sequences too, as id 0, and
+// writes it.
+func TestPaddedSequences(t *testing.T) {
+	tok := keras.NewTokenizer()
+	tok.FitOnTexts([]string{"a b"})
+	tok.FitOnSequences([][]int32{{0, 0, 1}})
+	raw, err := json.Marshal(tok)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := keras.ReadTokenizer(bytes.NewReader(raw))
+	if err != nil || read.IndexDocs(0) != 1 {
+		t.Errorf("read from %s: %+v, %v; want id 0 in one document", raw, read, err)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	empty := keras.NewTokenizer()
 	if _, err := empty.TextsToMatrix([]string{"a"}, keras.Binary); err == nil {
