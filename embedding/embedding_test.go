@@ -103,6 +103,7 @@ func TestBadFiles(t *testing.T) {
 		{"binary cut in a vector", binary[:len(binary)-1], "cut within its vector"},
 		{"binary cut in a word", binary[:4+3+1+12+2], "cut within a word"},
 		{"binary of another width", "3 4\n" + binary[4:], "cut"},
+		{"binary with a space in a word", strings.Replace(word2vec("\n"), "白日", "new york", 1), "has a space in it"},
 		{"a wide header", "3 99999999\na 1\n", "99999999"},
 		{"damaged gzip", zipped(glove)[:30], "EOF"},
 		{"an endless line", "a 1\n" + strings.Repeat("x", 1<<21), "a line of more than"},

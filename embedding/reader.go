@@ -225,6 +225,8 @@ func (r *Reader) nextBinary() error {
 			return errors.New("the file is cut within a word; copy it again")
 		case b == '\n' && len(r.word) == 0:
 			continue
+		case b == '\n':
+			return fmt.Errorf("%.40q holds a line end: the word before it has a space in it, which this format cannot hold, or the width in the first line does not fit the file", r.word)
 		}
 		if b == ' ' {
 			break
