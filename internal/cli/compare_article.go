@@ -62,7 +62,7 @@ func (o *articleFlags) check(cmd *cobra.Command) error {
 		case err != nil:
 		case known && !o.on:
 			err = usagef("--%s goes with --article", f.Name)
-		case o.on && !known && !slices.Contains(articleShares, f.Name) && cmd.Root().PersistentFlags().Lookup(f.Name) == nil:
+		case o.on && !known && !slices.Contains(articleShares, f.Name) && !slices.Contains(commonGroup.names, f.Name):
 			err = usagef("--article has settings of its own; leave out --%s", f.Name)
 		}
 	})
@@ -127,7 +127,7 @@ func (a *app) article(cmd *cobra.Command, args []string, o compareFlags, own *ar
 		return err
 	}
 	if !own.perFile {
-		if err := compare.RefuseLabels(files[0], []byte(strings.Join(docs[:min(len(docs), 1000)], "\n"))); err != nil {
+		if err := compare.RefuseLabels(files[0], []byte(strings.Join(docs[:min(len(docs), 1000)], "\n")+"\n")); err != nil {
 			return err
 		}
 	}

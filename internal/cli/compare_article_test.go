@@ -46,9 +46,12 @@ func TestCompareArticle(t *testing.T) {
 func TestCompareArticleOnce(t *testing.T) {
 	text, out := filepath.Join(t.TempDir(), "poem.txt"), filepath.Join(t.TempDir(), "out")
 	write(t, text, strings.Repeat(couplet+"\n", 20))
-	r := refrain(t, nil, "", "compare", "--article", text, "--out", out, "--epochs", "1", "--nhid", "8", "--models", "rnn")
+	r := refrain(t, nil, "", "compare", "--article", text, "--out", out, "--epochs", "1", "--nhid", "8", "--models", "rnn", "--color", "never")
 	if r.status != 0 || !strings.Contains(r.err, "batch 64, 1 epoch\n") {
 		t.Errorf("%+v", r)
+	}
+	if r := refrain(t, nil, "", "compare", "--resume", out, "--quiet"); r.status != 0 || r.err != "" {
+		t.Errorf("quiet: %+v", r)
 	}
 	s := refrain(t, nil, couplet+"\n", "score", filepath.Join(out, "rnn"))
 	if lines := strings.Split(s.out, "\n"); len(lines) != 4 || !strings.HasPrefix(lines[2], "~0.000") {
@@ -70,6 +73,7 @@ func TestCompareArticleUsage(t *testing.T) {
 		{"--article --split-by lines", "rows or documents", 2},
 		{"--article --models ngram", "rnn, lstm, lstm-nog, gru", 2},
 		{"--article --vectors " + text, "not a file of word vectors", 1},
+		{"--article --quiet --vectors " + text, "not a file of word vectors", 1},
 		{"--article --freeze-embedding", "--vectors", 1},
 	} {
 		r := refrain(t, nil, "", append([]string{"compare", text, "--out", filepath.Join(t.TempDir(), "out")}, strings.Fields(c.args)...)...)
@@ -77,6 +81,9 @@ func TestCompareArticleUsage(t *testing.T) {
 			t.Errorf("%s: exit %d, %q; want %d and one line with %q", c.args, r.status, r.err, c.code, c.want)
 		}
 	}
+	labels := filepath.Join(t.TempDir(), "labels.csv")
+	write(t, labels, strings.Repeat("good,I like it\nbad,I do not\n", 3))
+	fails(t, refrain(t, nil, "", "compare", "--article", labels), 1, labels+" is a file of labels (label,text)", "cut -d, -f2-")
 	if r := refrain(t, nil, "one\ntwo\n", "compare", "--article", "-"); r.status != 1 || !strings.Contains(r.err, "nothing to predict") {
 		t.Errorf("one word a line: exit %d, %q", r.status, r.err)
 	}
