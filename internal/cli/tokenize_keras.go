@@ -28,11 +28,12 @@ type kerasFlags struct {
 	lower, chars       bool
 	pad, truncate      string
 	matrix             string
+	value              int32
 	pairs, texts, file bool
 }
 
 // kerasNames lists them; a model folder's tokenizer has no use for them.
-var kerasNames = []string{"num-words", "oov", "filters", "split", "lower", "char-level", "from", "write", "maxlen", "pad", "truncate", "pairs", "matrix", "texts", "per-file"}
+var kerasNames = []string{"num-words", "oov", "filters", "split", "lower", "char-level", "from", "write", "maxlen", "pad", "truncate", "value", "pairs", "matrix", "texts", "per-file"}
 
 func (o *kerasFlags) add(f *pflag.FlagSet) flagGroup {
 	f.BoolVar(&o.on, "keras", false, "no model: Keras' Tokenizer, fitted on the files, each line a document")
@@ -45,8 +46,9 @@ func (o *kerasFlags) add(f *pflag.FlagSet) flagGroup {
 	f.StringVar(&o.from, "from", "", "the JSON `FILE` of a tokenizer, ours or Keras', instead of fitting")
 	f.StringVar(&o.save, "write", "", "write the tokenizer's JSON to `FILE`, for tokenizer_from_json")
 	f.IntVar(&o.maxLen, "maxlen", 0, "pad and cut to `N` ids (0 with --pad: as long as the longest)")
-	f.StringVar(&o.pad, "pad", "", "pad with zeros: `pre` or post")
+	f.StringVar(&o.pad, "pad", "", "pad with zeros, or --value: `pre` or post")
 	f.StringVar(&o.truncate, "truncate", "pre", "cut longer ones: `pre` or post")
+	f.Int32Var(&o.value, "value", 0, "pad with `N` instead of zeros")
 	f.BoolVar(&o.pairs, "pairs", false, "every prefix, a tab, and the id after it")
 	f.StringVar(&o.matrix, "matrix", "", "a row of numbers a document, `MODE` binary, count, freq or tfidf")
 	f.BoolVar(&o.texts, "texts", false, "with --from: lines of ids back to words")
@@ -162,7 +164,7 @@ func (o kerasFlags) sequences(w io.Writer, t *keras.Tokenizer, docs []string, as
 		if !padded {
 			return rows
 		}
-		return keras.PadSequences(rows, keras.PadOptions[int32]{MaxLen: o.maxLen, Padding: keras.Side(o.pad), Truncating: keras.Side(o.truncate)})
+		return keras.PadSequences(rows, keras.PadOptions[int32]{MaxLen: o.maxLen, Padding: keras.Side(o.pad), Truncating: keras.Side(o.truncate), Value: o.value})
 	}
 	if !o.pairs {
 		for _, s := range pad(all) {

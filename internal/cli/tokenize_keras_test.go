@@ -19,6 +19,7 @@ func TestTokenizeKeras(t *testing.T) {
 		{text + " --json", "", "[1,2,3,4,1,5]\n[1,6]\n[]\n"},
 		{text + " --maxlen 3", "", "4 1 5\n0 1 6\n0 0 0\n"},
 		{text + " --pad post --truncate post --maxlen 3", "", "1 2 3\n1 6 0\n0 0 0\n"},
+		{text + " --maxlen 2 --value -1", "", "1 5\n1 6\n-1 -1\n"},
 		{text + " --pairs --pad pre --num-words 3", "", "0 1\t2\n1 2\t1\n"},
 		{text + " --matrix count --num-words 3", "", "0 2 1\n0 1 0\n0 0 0\n"},
 		{text + " --lower=false --char-level --num-words 3", "", "1 2 1 2 1 1 2 1 2\n1\n\n"},
@@ -41,6 +42,7 @@ func TestTokenizeKeras(t *testing.T) {
 		status     int
 	}{
 		{"model --oov x", "--oov goes with --keras", 2},
+		{"model --value 9", "--value goes with --keras", 2},
 		{"--keras --ids " + text, "leave out --ids", 2},
 		{"--keras --vocab-size 9 " + text, "did you mean --num-words?", 2},
 		{"--keras --max_vocab 9 " + text, "did you mean --num-words?", 2},
