@@ -349,12 +349,21 @@ func (r *compareRun) explain(ctx context.Context, err error) error {
 		r.note("Stopped before the first run; nothing was kept.")
 		return sig
 	case stopped && errors.Is(err, compare.ErrStopped):
-		r.line("Saved. Go on with: " + r.err.paint(cyan, r.command("compare", "--resume", quotePath(r.c.Dir()))))
+		r.line("Saved. Go on with: " + r.err.paint(cyan, r.again()))
 		return sig
 	case r.c != nil:
-		return fmt.Errorf("%w; then go on with: %s", err, r.command("compare", "--resume", quotePath(r.c.Dir())))
+		return fmt.Errorf("%w; then go on with: %s", err, r.again())
 	}
 	return err
+}
+
+// again is the command that goes on with the comparison to the report that was asked for.
+func (r *compareRun) again() string {
+	words := []string{"compare", "--resume", quotePath(r.c.Dir())}
+	if !r.flags.timings {
+		words = append(words, "--timings=false")
+	}
+	return r.command(words...)
 }
 
 // done writes the report and shows what it says; the folder goes to stdout.
@@ -362,7 +371,7 @@ func (r *compareRun) done(res compare.Result) error {
 	res.Version = moduleVersion()
 	dir := r.c.Dir()
 	if err := report.Write(dir, res, report.Options{Timings: r.flags.timings}); err != nil {
-		return fmt.Errorf("%w; the runs are whole: %s", err, r.command("compare", "--resume", quotePath(dir)))
+		return fmt.Errorf("%w; the runs are whole: %s", err, r.again())
 	}
 	if !r.quiet {
 		r.line(r.err.paint(bold, "Done in "+duration(r.now().Sub(r.started))))

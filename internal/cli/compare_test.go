@@ -60,6 +60,12 @@ func TestCompare(t *testing.T) {
 			t.Errorf("the last line is %s", lines[len(lines)-1])
 		}
 	}
+	page := filepath.Join("again", "report.html") // which cannot be written where a folder is
+	remove(t, page)
+	if err := os.MkdirAll(filepath.Join(page, "full"), 0o777); err != nil {
+		t.Fatal(err)
+	}
+	fails(t, refrain(t, nil, "", "compare", "--resume", "again", "--timings=false", "-q"), 1, "", "the runs are whole", "refrain compare --resume again --timings=false")
 }
 
 func TestCompareRefusals(t *testing.T) {
