@@ -91,6 +91,16 @@ func saveError(path string, need int64, err error) error {
 	return fmt.Errorf("%s could not be saved (%w): what was there before is kept; check the disk", path, err)
 }
 
+// NeedSpace refuses work that dir has no room for, before it begins: what names the
+// work. Where the free space is not known, a full disk is reported when it happens.
+func NeedSpace(what, dir string, need int64) error {
+	free, err := FreeSpace(dir)
+	if err != nil || free >= need {
+		return nil
+	}
+	return fmt.Errorf("%s needs %s of disk in %s, which has %s free: free some, or take another --out", what, bytesText(need), dir, bytesText(free))
+}
+
 // bytesText is n in decimal units, as the command line prints sizes.
 func bytesText(n int64) string {
 	unit, div := unitOf(n)
@@ -111,7 +121,7 @@ func unitOf(n int64) (unit string, div float64) {
 	case n >= 1e6:
 		return "MB", 1e6
 	case n >= 1e3:
-		return "kB", 1e3
+		return "KB", 1e3
 	}
 	return "bytes", 1
 }

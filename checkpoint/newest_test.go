@@ -20,7 +20,7 @@ var damages = []struct {
 }{
 	{"no manifest", func(p string) error { return os.Remove(filepath.Join(p, "manifest.json")) }, "no manifest.json"},
 	{"file gone", func(p string) error { return os.Remove(filepath.Join(p, "state.json")) }, "state.json is missing"},
-	{"cut", func(p string) error { return os.Truncate(filepath.Join(p, "model.safetensors"), 120_000) }, "model.safetensors is cut at 120.0 of 300.0 kB; copy it again"},
+	{"cut", func(p string) error { return os.Truncate(filepath.Join(p, "model.safetensors"), 120_000) }, "model.safetensors is cut at 120.0 of 300.0 KB; copy it again"},
 	{"cut by a byte", func(p string) error { return os.Truncate(filepath.Join(p, "model.safetensors"), 299_999) }, "is cut at 299999 of 300000 bytes"},
 	{"longer", func(p string) error { return appendTo(filepath.Join(p, "state.json"), "x") }, "state.json has 4 bytes, its manifest says 3"},
 	{"one bit", func(p string) error { return os.WriteFile(filepath.Join(p, "state.json"), []byte("2nd"), 0o644) }, "SHA-256 differs"},

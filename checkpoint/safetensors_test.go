@@ -104,7 +104,7 @@ func TestHostileFiles(t *testing.T) {
 		{"text", []byte("# a readme, not weights"), "is no safetensors file"},
 		{"header above the limit", binary.LittleEndian.AppendUint64(nil, 100_000_001), "is no safetensors file"},
 		{"header of 2^64-1", bytes.Repeat([]byte{255}, 16), "is no safetensors file"},
-		{"header cut", st(strings.Repeat(" ", 1000), 0)[:500], "is cut at 0.5 of 1.0 kB"},
+		{"header cut", st(strings.Repeat(" ", 1000), 0)[:500], "is cut at 0.5 of 1.0 KB"},
 		{"no JSON", st("nothing", 0), "damaged header"},
 		{"an array", st("[]", 0), "damaged header"},
 		{"deep", st(strings.Repeat(`{"a":`, 100_000), 0), "damaged header"},

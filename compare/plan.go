@@ -353,10 +353,6 @@ func (c *Comparison) settle(ctx context.Context) error {
 // counting wants what it wants for a likely order.
 func (c *Comparison) checkDisk(ctx context.Context) error {
 	p, dir := c.protocol, c.dir
-	free, err := checkpoint.FreeSpace(dir)
-	if err != nil {
-		return nil // not known here; a full disk is reported when it happens
-	}
 	need, largest := int64(1e6), int64(0)
 	for _, e := range p.Entries {
 		if e.counted() {
@@ -373,10 +369,7 @@ func (c *Comparison) checkDisk(ctx context.Context) error {
 		need += int64(len(p.Seeds)) * e.Params * 4 * 5
 		largest = max(largest, e.Params*4*3)
 	}
-	if need += largest; free < need {
-		return fmt.Errorf("the comparison needs %d MB of disk in %s, which has %d MB free: free some, or take another --out", need/1e6, dir, free/1e6)
-	}
-	return nil
+	return checkpoint.NeedSpace("the comparison", dir, need+largest)
 }
 
 // likelyMore is by how much the order that is chosen often exceeds the first tried.

@@ -293,12 +293,5 @@ func (p *Plan) boundEvaluation(in Input) {
 
 // checkDisk refuses a run that the disk has no room for.
 func (p Plan) checkDisk(dir string) error {
-	free, err := checkpoint.FreeSpace(dir)
-	if err != nil {
-		return nil // not known here; a full disk is reported when it happens
-	}
-	if need := p.Disk(); free < need {
-		return fmt.Errorf("the run needs %d MB of disk in %s, which has %d MB free: free some, or take another --out", need/1e6, dir, free/1e6)
-	}
-	return nil
+	return checkpoint.NeedSpace("the run", dir, p.Disk())
 }
