@@ -70,7 +70,11 @@ func set[T comparable](field *T, value T) {
 func (s Settings) Validate() error {
 	s = s.WithDefaults()
 	var errs []error
-	for _, list := range [][]string{s.Variants, s.TaskVariants} {
+	lists := [][]string{s.Variants, s.TaskVariants}
+	if slices.Equal(s.Variants, s.TaskVariants) {
+		lists = lists[:1]
+	}
+	for _, list := range lists {
 		for i, name := range list {
 			if _, err := ParseVariant(name); err != nil {
 				errs = append(errs, err)

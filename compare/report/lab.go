@@ -227,19 +227,25 @@ func (b *labBuilder) tasksFound() prose {
 		}
 	}
 	best := b.r.Settings.TaskVariants[0]
-	var plain []prose
 	for _, v := range b.r.Settings.TaskVariants {
 		if solved[v] > solved[best] {
 			best = v
-		}
-		if cureOf(v) == "clip" {
-			plain = append(plain, say(title(v), " ", count(int64(solved[v]))))
 		}
 	}
 	if solved[best] == 0 {
 		return say("None of the tasks was solved, at lags up to ", count(int64(b.longestLag())), ".")
 	}
-	p := say("Of ", count(int64(all[best])), " runs on tasks each, at lags up to ", count(int64(b.longestLag())), ", ", title(best), " solved ", count(int64(solved[best])), ", as many as any")
+	runs := " runs on tasks each, at lags up to "
+	if all[best] == 1 {
+		runs = " run on a task each, at lags up to "
+	}
+	p := say("Of ", count(int64(all[best])), runs, count(int64(b.longestLag())), ", ", title(best), " solved ", count(int64(solved[best])), ", as many as any")
+	var plain []prose
+	for _, v := range b.r.Settings.TaskVariants {
+		if cureOf(v) == "clip" && v != best {
+			plain = append(plain, say(title(v), " ", count(int64(solved[v]))))
+		}
+	}
 	if len(plain) > 0 {
 		p = say(p, "; ", list(plain))
 	}
