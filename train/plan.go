@@ -64,7 +64,7 @@ func ReadPlan(dir string) (Plan, error) {
 		return Plan{}, fmt.Errorf("train: %s is quantized, for use alone: go on with the model it was made of", dir)
 	}
 	if errors.Is(err, os.ErrNotExist) {
-		return Plan{}, fmt.Errorf("train: %s holds no %s: it is no run that can be resumed: %w", dir, planFile, err)
+		return Plan{}, fmt.Errorf("train: %s is no run that can be resumed: %s: %w", dir, planFile, os.ErrNotExist)
 	}
 	if err != nil {
 		return Plan{}, fmt.Errorf("train: %w", err)

@@ -238,7 +238,7 @@ func TestDamagedRuns(t *testing.T) {
 		{"plan cut", spoil("plan.json", half), "song-model cannot be gone on with: plan.json: it is cut"},
 		{"plan a text", spoil("plan.json", prose), "song-model cannot be gone on with: plan.json"},
 		{"plan with a setting unknown", spoil("plan.json", replace(`"cell"`, `"cellar"`)), `unknown field "cellar"`},
-		{"plan missing", spoil("plan.json", nil), "song-model holds no plan.json"},
+		{"plan missing", spoil("plan.json", nil), "song-model is no run that can be resumed: plan.json: "},
 		{"ids cut", spoil("data.ids", half), "song-model/data.ids: cut"},
 		{"ids a text", spoil("data.ids", prose), "song-model/data.ids"},
 		{"ids missing", spoil("data.ids", nil), "song-model/data.ids: no such file"},

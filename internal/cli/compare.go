@@ -83,8 +83,8 @@ func (o *compareFlags) add(f *pflag.FlagSet) []flagGroup {
 	f.StringArrayVar(&o.valid, "valid", nil, "text `FILE` to validate on")
 	f.StringArrayVar(&o.test, "test", nil, "text `FILE` to test on")
 	f.Int64Var(&o.SearchTokens, "search-tokens", 0, "`N` tokens a run of the learning rates' search")
-	f.StringVar(&o.Prompt, "prompt", "", "what all models continue")
-	f.StringVar(&o.Sentence, "sentence", "", "what is shown token by token")
+	f.StringVar(&o.Prompt, "prompt", "", "`TEXT` that all models continue")
+	f.StringVar(&o.Sentence, "sentence", "", "`TEXT` that is shown token by token")
 	f.BoolVar(&o.timings, "timings", true, "measure and show times")
 	f.BoolVar(&o.dryRun, "dry-run", false, "stop after the plan")
 	f.BoolVar(&o.json, "json", false, "events as JSON lines; the last has the folder")
@@ -192,8 +192,8 @@ func (a *app) sharedSettings(cmd *cobra.Command, s *train.Settings) error {
 // open plans a comparison, or opens one to go on with it.
 func (r *compareRun) open(ctx context.Context, args []string) (err error) {
 	if r.flags.resume != "" {
-		if !exists(r.flags.resume) {
-			return fmt.Errorf("no folder %s to resume; a comparison begins with: refrain compare FILE", r.flags.resume)
+		if err := resumable(r.flags.resume, "compare"); err != nil {
+			return err
 		}
 		if r.c, err = compare.Resume(r.flags.resume, r.on); err == nil {
 			r.setUnit()
@@ -256,8 +256,8 @@ func (r *compareRun) showPlan() {
 			passes(float64(tokens)/float64(max(1, p.Text.Train.Tokens))), plural(int64(len(p.Seeds)), "run", "runs"))
 		break
 	}
-	if blocks := p.Text.Test.Bytes / 1024; blocks < 30 {
-		r.warn("the test part has %s of 1 KB; with fewer than 30 no model can be called better: give more text, or --test FILE",
+	if blocks := max(1, (p.Text.Test.Bytes+512)/1024); blocks < 30 { // as the test text is cut
+		r.warn("the test part has %s of about 1 KB; with fewer than 30 no model can be called better: give more text, or --test FILE",
 			plural(blocks, "block", "blocks"))
 	}
 	if budget := p.Settings.Time; budget > 0 {
@@ -274,6 +274,11 @@ func (r *compareRun) row(format string, args ...any) {
 	if !r.quiet {
 		r.view.live.row("%s", r.err.fit(fmt.Sprintf(format, args...), "       "))
 	}
+}
+
+// warn prints a warning above the bar, unless -q.
+func (r *compareRun) warn(format string, args ...any) {
+	r.view.on(compare.Event{Stage: compare.StageWarning, Text: fmt.Sprintf(format, args...)})
 }
 
 // on shows an event, and writes it with --json.
@@ -366,6 +371,9 @@ func (r *compareRun) again() string {
 	return r.command(words...)
 }
 
+// plainMarks are ASCII for what the page writes as print does.
+var plainMarks = strings.NewReplacer("’", "'", "\u202f", " ")
+
 // done writes the report and shows what it says; the folder goes to stdout.
 func (r *compareRun) done(res compare.Result) error {
 	res.Version = moduleVersion()
@@ -375,12 +383,12 @@ func (r *compareRun) done(res compare.Result) error {
 	}
 	if !r.quiet {
 		r.line(r.err.paint(bold, "Done in "+duration(r.now().Sub(r.started))))
-		r.line(r.err.fit(visible(report.Verdict(res)), ""))
+		r.line(r.err.fit(visible(plainMarks.Replace(report.Verdict(res))), ""))
 		for _, row := range compareTable(res) {
-			r.line(cut(row, max(r.err.columns(), narrow)))
+			r.line(cut(row, tableColumns(r.err.columns())))
 		}
+		r.line("Page: " + quotePath(filepath.Join(dir, "report.html")))
 		r.line("Next")
-		r.line("  open " + quotePath(filepath.Join(dir, "report.html")))
 		if best := r.bestFolder(res); best != "" {
 			r.line("  " + r.err.paint(cyan, r.command("generate", quotePath(best))))
 		}
@@ -425,6 +433,17 @@ func compareTable(res compare.Result) []string {
 		rows = append(rows, fmt.Sprintf("%-24s %9.4f %10s %9s %6.1f %%", f.Name, f.TestLoss, significant(math.Exp(f.TestLoss)), "", 100*float64(f.Accuracy)))
 	}
 	return rows
+}
+
+// tableColumns is the width of as many of the table's columns as fit.
+func tableColumns(width int) int {
+	ends := []int{34, 45, 55, 64}
+	for i, end := range ends {
+		if width < end {
+			return ends[max(0, i-1)]
+		}
+	}
+	return width
 }
 
 func (r *compareRun) writeJSON(v any) error {

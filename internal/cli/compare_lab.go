@@ -156,11 +156,18 @@ const labDisk = 6_000_000
 // checkDisk refuses before the work what could not be written after it: a lab keeps
 // nothing else.
 func (r *labRun) checkDisk() error {
-	free, err := checkpoint.FreeSpace(filepath.Dir(r.dir))
-	if err != nil || free >= labDisk {
-		return nil // not known here, or enough
+	parent := filepath.Dir(r.dir)
+	if err := os.MkdirAll(parent, 0o777); err != nil {
+		return fmt.Errorf("--out %s: cannot make its folder: %w", r.dir, err)
 	}
-	return fmt.Errorf("the page needs %d MB of disk in %s, which has %d MB free: free some, or take another --out", labDisk/1_000_000, quotePath(filepath.Dir(r.dir)), free/1_000_000)
+	probe, err := os.MkdirTemp(parent, ".new-*")
+	if err != nil {
+		return fmt.Errorf("%s cannot be written (%w): make its folder writable, or use another", quotePath(r.dir), err)
+	}
+	if err := os.Remove(probe); err != nil {
+		return err
+	}
+	return checkpoint.NeedSpace("the page", quotePath(parent), labDisk)
 }
 
 // settings gathers what flags say.
@@ -227,15 +234,17 @@ func (r *labRun) train(ctx context.Context) (lab.Result, error) {
 		}
 	}
 	s := r.s.WithDefaults()
+	head := "plan  "
 	if r.corpus != nil {
-		r.row("plan   %s on the text, %s steps each", plural(int64(len(s.Variants)), "variant", "variants"), r.count(s.Steps))
+		r.row(head+" %s on the text, %s steps each", plural(int64(len(s.Variants)), "variant", "variants"), r.count(s.Steps))
+		head = "      "
 	}
 	if len(s.Tasks) > 0 {
 		most, longest := r.count(s.TaskSteps)+" steps at most", slices.Max(s.Lags)
 		if n := (lab.Task{Name: s.Tasks[0], Lag: longest}).Most(s.TaskSteps); n < s.TaskSteps {
 			most += fmt.Sprintf(", %s at lag %s", r.count(n), r.count(int64(longest)))
 		}
-		r.row("       %s on %s at lags %v; %s", plural(int64(len(s.TaskVariants)), "variant", "variants"), strings.Join(s.Tasks, ", "), s.Lags, most)
+		r.row(head+" %s on %s at lags %v; %s", plural(int64(len(s.TaskVariants)), "variant", "variants"), strings.Join(s.Tasks, ", "), s.Lags, most)
 	}
 	res, err := lab.Run(ctx, r.corpus, r.s, r.on)
 	res.Command, res.Version = strings.Join(r.again(res), " "), moduleVersion()
@@ -278,9 +287,6 @@ func (r *labRun) bar() bar {
 
 // done writes the page and says the first things it says.
 func (r *labRun) done(res lab.Result) error {
-	if err := os.MkdirAll(filepath.Dir(r.dir), 0o777); err != nil {
-		return fmt.Errorf("--out %s: cannot make its folder: %w", r.dir, err)
-	}
 	if err := report.WriteLab(r.dir, res); err != nil {
 		return err
 	}
@@ -288,7 +294,7 @@ func (r *labRun) done(res lab.Result) error {
 	if !r.quiet {
 		r.line(r.err.paint(bold, "Done in "+duration(r.now().Sub(r.started))))
 		for _, sentence := range report.LabFindings(res) {
-			r.line(r.err.fit(sentence, ""))
+			r.line(r.err.fit(plainMarks.Replace(sentence), ""))
 		}
 		r.line("Page: " + filepath.Join(r.dir, "report.html"))
 	}

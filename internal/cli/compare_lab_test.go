@@ -18,6 +18,10 @@ func TestLab(t *testing.T) {
 	if r.status != 0 || r.out != "song-gradients\n" {
 		t.Fatalf("status %d, stdout %q\n%s", r.status, r.out, r.err)
 	}
+	wrong := refrain(t, nil, "", "compare", "--lab", "gradients", "--variants", "lstm+foo")
+	if wrong.status != 2 || strings.Count(wrong.err, "no cure") != 1 {
+		t.Errorf("status %d, standard error %q; want one complaint", wrong.status, wrong.err)
+	}
 	for _, want := range []string{"plan   2 variants on the text, 4 steps each", "6/6  ", "Before training, less than 1 % of the gradient arrives", "Page: song-gradients/report.html"} {
 		if !strings.Contains(strings.ReplaceAll(r.err, "\u202f", " "), want) {
 			t.Errorf("standard error lacks %q:\n%s", want, r.err)

@@ -29,6 +29,8 @@ func TestCompare(t *testing.T) {
 	if strings.ContainsAny(r.err, "\r\x1b") {
 		t.Error("a log has carriage returns or escapes")
 	}
+	fails(t, refrain(t, nil, "", "train", "--resume", "song-comparison"), 2, "song-comparison is a comparison; go on with: refrain compare --resume song-comparison")
+	fails(t, refrain(t, nil, "", "compare", "--resume", "song-comparison/rnn-1"), 2, "song-comparison/rnn-1 is a run of one model; go on with: refrain train --resume song-comparison/rnn-1")
 	again := refrain(t, nil, "", append([]string{"compare", "song.txt", "--out", "again", "-q", "--threads", "1"}, compareTiny...)...)
 	if again.status != 0 || again.out != "again\n" || again.err != "" {
 		t.Fatalf("%+v", again)

@@ -56,7 +56,8 @@ func (v *compareView) take(e compare.Event) []string {
 		if e.Train != nil {
 			text = what(e) + ": " + e.Train.Text
 		}
-		return []string{v.out.paint(yellow, "warning:") + " " + text}
+		const head = "warning: "
+		return []string{v.out.paint(yellow, "warning:") + " " + v.out.fit(head+text, "  ")[len(head):]}
 	}
 	if what(e) != what(v.last) {
 		v.nats = math.NaN()

@@ -124,7 +124,11 @@ func flagRow(r [3]string, left, mid, columns int) string {
 		if aligned := fmt.Sprintf("%-*s  %-*s  [%s]", left, r[0], mid, r[1], r[2]); len(aligned) <= columns {
 			return aligned
 		}
-		line += " [" + strings.ReplaceAll(r[2], " ", unbroken) + "]"
+		def := "[" + r[2] + "]"
+		if left+2+len(def) <= columns {
+			def = strings.ReplaceAll(def, " ", unbroken)
+		}
+		line += " " + def
 	}
 	head := strings.ReplaceAll(line[:left+2], " ", "_") // one word, so that it stays whole
 	indent := strings.Repeat(" ", titleWidth+left+2)

@@ -58,7 +58,7 @@ var peerNames = map[string]string{
 }
 
 // otherNames maps a flag of one verb to what another calls the same.
-var otherNames = map[string]string{"vocab-size": "num-words", "num-words": "vocab-size"}
+var otherNames = map[string]string{"vocab-size": "num-words", "num-words": "vocab-size", "cell": "models", "model": "models"}
 
 const lastTenth = "the last 10 % of a text validates, or --valid FILE"
 
@@ -80,8 +80,8 @@ var noCounterpart = map[string]string{
 	"lr-decay-iters": "schedules end with the run; see --schedule and --cooldown", "nonmono": "see --patience and --average",
 	"alpha":    "there is no activation regularization; a learning rate is --lr",
 	"momentum": "no optimizer here has it; take --optimizer adam", "nesterov": "no optimizer here has it; take --optimizer adam",
-	"amsgrad": "no optimizer here has it; take --optimizer adam", "batchnorm": "layers are not normalized; see --dropout",
-	"stateful": "the state always goes on from window to window; leave it out", "shuffle": "the order of a text stays; leave it out",
+	"amsgrad":  "no optimizer here has it; take --optimizer adam",
+	"stateful": "the state goes on from window to window; see --state-reset", "shuffle": "the order of a text stays; leave it out",
 	"return-sequences": "every token is predicted; leave it out", "dropoute": "whole words are not dropped; see --dropout-input",
 	"sample": "--temperature 0 takes the likeliest instead of drawing", "outf": "the text goes to standard output: add > FILE",
 	"text": "files are arguments", "corpus": "files are arguments: refrain train FILE", "f": "files are arguments",

@@ -197,11 +197,15 @@ func (a *app) sayRun(i *inspected) {
 	line = fmt.Sprintf("%s, learning rate %g, schedule %s, batch %dx%d", p.Settings.Optimizer, p.Settings.LR, p.Settings.Schedule, p.Settings.BatchSize, p.Settings.BPTT)
 	fmt.Fprintln(a.out.w, a.out.fit(line, "  "))
 	for n, ph := range p.Earlier {
-		fmt.Fprintf(a.out.w, "phase %d: from step %s, learning rate %g\n", n+1, a.count(ph.From), ph.Settings.LR)
+		a.sayPhase(n+1, ph.From, ph.Settings.LR)
 	}
 	if len(p.Earlier) > 0 {
-		fmt.Fprintf(a.out.w, "phase %d: from step %s, learning rate %g\n", len(p.Earlier)+1, a.count(p.From), p.Settings.LR)
+		a.sayPhase(len(p.Earlier)+1, p.From, p.Settings.LR)
 	}
+}
+
+func (a *app) sayPhase(n int, from int64, rate float64) {
+	fmt.Fprintln(a.out.w, a.out.fit(fmt.Sprintf("phase %d: from step %s, learning rate %g", n, a.count(from), rate), "  "))
 }
 
 func (a *app) sayCurve(i *inspected) {

@@ -16,16 +16,17 @@ import (
 
 // app is one command line being run.
 type app struct {
-	prog   string // how to call this program again, quoted
-	args   []string
-	in     io.Reader
-	out    *stream
-	err    *stream
-	env    map[string]string
-	origin map[string]string // flag name: flag, env or config
-	verbs  []*cobra.Command  // in the order of the front page
-	pages  map[*cobra.Command]*page
-	now    func() time.Time
+	prog    string // how to call this program again, quoted
+	args    []string
+	in      io.Reader
+	out     *stream
+	err     *stream
+	written *noting // what out writes to
+	env     map[string]string
+	origin  map[string]string // flag name: flag, env or config
+	verbs   []*cobra.Command  // in the order of the front page
+	pages   map[*cobra.Command]*page
+	now     func() time.Time
 
 	quiet   bool
 	verbose bool
@@ -40,6 +41,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer, env []string
 	a := newApp(args, stdin, stdout, stderr, env)
 	root := a.root()
 	err := a.execute(root)
+	if err == nil {
+		err = a.written.err
+	}
 	return a.report(err)
 }
 
@@ -53,6 +57,8 @@ func newApp(args []string, stdin io.Reader, stdout, stderr io.Writer, env []stri
 		a.env[name] = value
 	}
 	a.out, a.err = openStream(stdout, a.env), openStream(stderr, a.env)
+	a.written = &noting{w: a.out.w}
+	a.out.w = a.written
 	return a
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/refrain-lm/refrain/internal/cli"
@@ -78,6 +79,9 @@ func TestWrongUsage(t *testing.T) {
 		{"alert", "score m --alert -1", "", "error: --alert -1: bits a byte above 0, such as 6"},
 		{"resume and text", "train --resume m book.txt", "", "error: --resume goes on with the text it began with; leave out book.txt, or train anew without --resume"},
 		{"resume and out", "train --resume m --out n", "", "error: --resume goes on in m; leave out --out"},
+		{"resume of a file", "train --resume book.txt", "", "error: book.txt is a file; --resume takes the folder that train made"},
+		{"one cell of a comparison", "compare book.txt --cell lstm", "", "error: no flag --cell; did you mean --models?"},
+		{"pairs as a matrix", "tokenize --keras book.txt --pairs --matrix count", "", "error: --matrix is a row a document; leave out --pairs, --maxlen and --pad"},
 		{"unknown verb", "evla", "", "error: no command evla; did you mean refrain eval?"},
 		{"unknown verb with flags", "trian book.txt --time 1s", "", "error: no command trian; did you mean refrain train?"},
 		{"unknown verb's help", "trian --help", "", "error: no command trian; did you mean refrain train?"},
@@ -112,6 +116,21 @@ func TestWrongUsage(t *testing.T) {
 				t.Errorf("got  %q\nwant %q", last, test.want)
 			}
 		})
+	}
+}
+
+// fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestResultThatCannotBeWritten(t *testing.T) {
+	for _, args := range []string{"--version", "train --help", "doctor"} {
+		var err bytes.Buffer
+		status := cli.Main(append([]string{"refrain"}, strings.Fields(args)...), nil, fullDisk{}, &err, nil)
+		if status != 1 || !strings.Contains(err.String(), "error: disk full: ") {
+			t.Errorf("%s: status %d, standard error %q", args, status, err.String())
+		}
 	}
 }
 

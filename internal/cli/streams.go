@@ -19,6 +19,20 @@ type stream struct {
 // sizer is a writer that says it is a terminal; tests are such writers.
 type sizer interface{ Size() (columns, rows int) }
 
+// noting keeps the first error of a write, since most who print look at none.
+type noting struct {
+	w   io.Writer
+	err error
+}
+
+func (n *noting) Write(p []byte) (int, error) {
+	count, err := n.w.Write(p)
+	if n.err == nil {
+		n.err = err
+	}
+	return count, err
+}
+
 // openStream judges w alone. dumb terminals (TERM=dumb) and CI logs count as files.
 func openStream(w io.Writer, env map[string]string) *stream {
 	s := &stream{w: w, size: func() (int, int) { return 80, 24 }}

@@ -46,8 +46,8 @@ func (o *kerasFlags) add(f *pflag.FlagSet) flagGroup {
 	f.StringVar(&o.from, "from", "", "the JSON `FILE` of a tokenizer, ours or Keras', instead of fitting")
 	f.StringVar(&o.save, "write", "", "write the tokenizer's JSON to `FILE`, for tokenizer_from_json")
 	f.IntVar(&o.maxLen, "maxlen", 0, "pad and cut to `N` ids (0 with --pad: as long as the longest)")
-	f.StringVar(&o.pad, "pad", "", "pad with zeros, or --value: `pre` or post")
-	f.StringVar(&o.truncate, "truncate", "pre", "cut longer ones: `pre` or post")
+	f.StringVar(&o.pad, "pad", "", "pad with zeros, or --value, `WHERE`: pre or post")
+	f.StringVar(&o.truncate, "truncate", "pre", "cut longer ones `WHERE`: pre or post")
 	f.Int32Var(&o.value, "value", 0, "pad with `N` instead of zeros")
 	f.BoolVar(&o.pairs, "pairs", false, "every prefix, a tab, and the id after it")
 	f.StringVar(&o.matrix, "matrix", "", "a row of numbers a document, `MODE` binary, count, freq or tfidf")
@@ -86,6 +86,8 @@ func (o *kerasFlags) check(cmd *cobra.Command) error {
 	switch {
 	case o.matrix != "" && !slices.Contains(modes, o.matrix):
 		return usagef("--matrix %s: takes %s", quote(o.matrix), strings.Join(modes, ", "))
+	case o.matrix != "" && (o.pairs || o.maxLen > 0 || o.pad != ""):
+		return usagef("--matrix is a row a document; leave out --pairs, --maxlen and --pad")
 	case o.split == "":
 		return usagef("--split is empty; --char-level makes every character a token")
 	case o.numWords < 0 || o.maxLen < 0:

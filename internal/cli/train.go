@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"os/signal"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/refrain-lm/refrain/compare"
 	"github.com/refrain-lm/refrain/data"
 	"github.com/refrain-lm/refrain/lm"
 	"github.com/refrain-lm/refrain/train"
@@ -94,7 +96,7 @@ func (a *app) trainCommand() *cobra.Command {
 	groups[0].names = spliceAfter(groups[0].names, "time", "out", "valid")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error { return a.train(cmd, args, o) }
 	a.describe(cmd, page{
-		summary:  "Train on files, folders, - (also gzip, zstd, xz); with none, on Go's own sources.",
+		summary:  "Train on files, folders, - (also gzip, zstd, xz, bzip2); with none, on Go's own sources.",
 		examples: []string{"train book.txt --time 10m", "train logs/ --time 10m --out app-model", "train --resume app-model --time 10m"},
 		groups:   groups,
 		notes:    []string{"Each in full: refrain train --help --all, or man refrain-train"},
@@ -266,8 +268,8 @@ func (r *trainRun) prepare(ctx context.Context, s train.Settings, args []string)
 }
 
 func (r *trainRun) resume(ctx context.Context, s train.Settings) (err error) {
-	if !exists(r.flags.resume) {
-		return fmt.Errorf("no folder %s to resume; a run begins with: refrain train FILE", r.flags.resume)
+	if err := resumable(r.flags.resume, "train"); err != nil {
+		return err
 	}
 	r.view.say("loading " + r.flags.resume)
 	if r.job, err = train.Resume(ctx, r.flags.resume, s, r.on); err != nil {
@@ -291,6 +293,27 @@ func (r *trainRun) resume(ctx context.Context, s train.Settings) (err error) {
 		line += "; as if never stopped"
 	}
 	r.row("%s", r.err.fit(line, "  "))
+	return nil
+}
+
+// resumable refuses what verb cannot go on with: nothing, a file, or a folder that the
+// other of the two verbs left.
+func resumable(dir, verb string) error {
+	info, err := os.Stat(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		what := map[string]string{"train": "run", "compare": "comparison"}[verb]
+		return fmt.Errorf("no folder %s to resume; a %s begins with: refrain %s FILE", dir, what, verb)
+	case err == nil && !info.IsDir():
+		return usagef("%s is a file; --resume takes the folder that %s made", dir, verb)
+	}
+	if verb == "compare" {
+		if _, err := train.ReadPlan(dir); err == nil {
+			return usagef("%s is a run of one model; go on with: refrain train --resume %s", dir, quotePath(dir))
+		}
+	} else if _, err := compare.ReadProtocol(dir); err == nil || exists(filepath.Join(dir, compare.ArticleFile)) {
+		return usagef("%s is a comparison; go on with: refrain compare --resume %s", dir, quotePath(dir))
+	}
 	return nil
 }
 
