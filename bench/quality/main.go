@@ -21,6 +21,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -85,6 +86,15 @@ func run(args []string) error {
 		return err
 	}
 	s := settings{data: dataFolder(), seeds: *seeds, budget: *budget, extra: flags.Args()}
+	if s.seeds < 1 {
+		return errors.New("-seeds wants 1 or more")
+	}
+	if _, err := os.Stat(s.data); errors.Is(err, fs.ErrNotExist) && c.name != "go" {
+		return errors.New("set REFRAIN_DATA to the folder of the corpora")
+	}
+	if _, err := os.Stat(*bin); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no %s: make build makes it, -bin names another", *bin)
+	}
 	s.program = program{bin: *bin, dir: *dir, progress: os.Stderr}
 	if *dir == "" {
 		temp, err := os.MkdirTemp("", "refrain-quality-")
@@ -93,9 +103,6 @@ func run(args []string) error {
 		}
 		defer os.RemoveAll(temp)
 		s.program.dir = temp
-	}
-	if s.seeds < 1 {
-		return errors.New("-seeds wants 1 or more")
 	}
 	table, err := c.run(s)
 	if err != nil {
