@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -237,6 +238,9 @@ func wholeText(b []byte) int {
 	for n := 1; n <= 3 && n < len(b); n++ {
 		c := b[len(b)-n]
 		if c >= 0xC0 {
+			if utf8.FullRune(b[len(b)-n:]) {
+				break
+			}
 			return len(b) - n
 		}
 		if c < 0x80 {
