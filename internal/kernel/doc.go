@@ -46,12 +46,14 @@
 // bench prints the share of the peak over the whole step for this machine,
 // bench/RESULTS.md has some machines beside PyTorch.
 //
-// Two passes stay apart though they could be fused, because a profile gives them
+// Three passes stay apart though they could be fused, because a profile gives them
 // too little to pay for the tangle: the norm of the gradients reads four bytes a
 // parameter once more, about a hundredth of a step of the largest model with a
 // small batch and less elsewhere; the gates find preactivations in the second
 // cache, where the product before left them, and cost as much arithmetic in its
-// tail.
+// tail; operands are packed by the products that take them, 3 to 6 % of a step of
+// 1x128 over 10,000 words and 10 % in bfloat16, where what writes the gradient of
+// logits would have to write it along rows and along columns, in each path's layout.
 //
 // # Matrix units
 //
