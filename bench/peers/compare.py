@@ -190,10 +190,11 @@ def cells_of(args, name, default):
 def write(args, data):
     """Makes the sections and the picture of all rows there are, in the order of works.py."""
     rows, cells, kernels = data["rows"], ("rnn", "lstm", "gru"), data["kernels"]
-    kept_to = data["isa"]
+    kept_to, with_keras = data["isa"], any(who.startswith("keras") for r in rows.values() for who in r["seconds"])
+    versions = [v for v in data["versions"] if with_keras or not v.startswith("Keras")]
     made = (f"Written by `bench/peers/run{f' --isa {kept_to}' if kept_to else ''}`, "
             f"{min(r['date'] for r in rows.values())} to {max(r['date'] for r in rows.values())}: "
-            f"{data['machine']}; {'; '.join(data['versions'])}." + (f" All programs are kept to {ISA_NAMES[kept_to]}." if kept_to else ""))
+            f"{data['machine']}; {'; '.join(versions)}." + (f" All programs are kept to {ISA_NAMES[kept_to]}." if kept_to else ""))
     listed = [(name, cell, w, rows[f"train|{name}|{cell}"]) for name, w in TRAINED.items() for cell in cells
               if f"train|{name}|{cell}" in rows]
     if listed:

@@ -435,9 +435,9 @@ func compareTable(res compare.Result) []string {
 	return rows
 }
 
-// tableColumns is the width of as many of the table's columns as fit.
+// tableColumns is the width of as many of compareTable's columns as fit.
 func tableColumns(width int) int {
-	ends := []int{34, 45, 55, 64}
+	ends := []int{34, 45, 55, 64} // of all columns but the last
 	for i, end := range ends {
 		if width < end {
 			return ends[max(0, i-1)]

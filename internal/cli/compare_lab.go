@@ -167,7 +167,7 @@ func (r *labRun) checkDisk() error {
 	if err := os.Remove(probe); err != nil {
 		return err
 	}
-	return checkpoint.NeedSpace("the page", quotePath(parent), labDisk)
+	return checkpoint.NeedSpace("the page", parent, labDisk)
 }
 
 // settings gathers what flags say.

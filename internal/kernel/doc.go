@@ -10,10 +10,10 @@
 //
 // Six paths exist: plain Go; AVX2 with FMA; AVX-VNNI, which is AVX2 with an
 // instruction for products of bytes; AVX-512, which has larger tiles for products, and
-// elementwise routines that begin as the AVX2 ones and go on in wider registers; AMX, which is AVX-512 with matrix units for the products of
-// bfloat16 in training; and NEON, whose routines the generator translates from the
-// AVX2 ones, two registers for one. [setPath] holds the choice, made once at start by
-// package cpu.
+// elementwise routines that begin as the AVX2 ones and go on in wider registers; AMX,
+// which is AVX-512 with matrix units for the products of bfloat16 in training; and
+// NEON, whose routines the generator translates from the AVX2 ones, two registers for
+// one. [setPath] holds the choice, made once at start by package cpu.
 //
 // # Map
 //

@@ -173,9 +173,9 @@ func (b *Packed) packHalves(w *Compact, p, r0, r1 int) {
 func (b *Packed) packBytes(w *Compact, p, r0, r1 int) {
 	first, stride := b.linesOf(p)
 	for i := range b.lines() {
-		quad := b.Byte[first+i*stride:][:4*PanelWidth]
-		for j := range quad {
-			quad[j] = b.base
+		line := b.Byte[first+i*stride:][:lineBytes]
+		for j := range line {
+			line[j] = b.base
 		}
 	}
 	for r := r0; r < r1; r++ {
